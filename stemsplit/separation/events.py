@@ -1,0 +1,120 @@
+"""What happens during a separation, as plain data: the one vocabulary of progress.
+
+Callbacks, the progress bars of the command line and `--json` all speak it. Nothing here imports torch.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """Something the user should read once: a downmix, a fallback, a licence."""
+
+    message: str
+    is_warning: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelReady:
+    """The networks are loaded and sit on their device."""
+
+    model: str
+    device: str
+    precision: str
+    networks: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchStarted:
+    """Which songs will be worked on."""
+
+    songs: tuple[Path, ...]
+    skipped: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SongStarted:
+    """A song's length is known and its separation begins."""
+
+    song: Path
+    index: int
+    """Position in the batch, from 0."""
+    duration_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SongProgress:
+    """How far a song is."""
+
+    song: Path
+    fraction: float
+    """Finished share, from 0 to 1."""
+    speed: float
+    """Seconds of audio per second of work so far."""
+    remaining_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SongFinished:
+    """A song's stems are on disk under their final names."""
+
+    song: Path
+    files: dict[str, Path]
+    """Stem name to file; a single-file format has the same file under every name."""
+    duration_seconds: float
+    elapsed_seconds: float
+    gain_db: float = 0.0
+    """Gain applied to all stems alike so that none clips; 0 when none was needed."""
+    clipped_samples: int = 0
+    null_db: float | None = None
+    """Level of mix minus sum of stems relative to the mix, when the sum was asked to be exact."""
+    seed: int | None = None
+    """Seed of the shifts, when shifts were used."""
+    peaks: dict[str, float] = field(default_factory=dict)
+    """Largest absolute sample per stem before any gain."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SongFailed:
+    """A song could not be separated; nothing of it was left behind."""
+
+    song: Path
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SongSkipped:
+    """A song's stems are already there, made by the same model, settings and input."""
+
+    song: Path
+    files: dict[str, Path]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchFinished:
+    """The end of a run."""
+
+    finished: int
+    failed: int
+    skipped: int
+    duration_seconds: float
+    """Audio separated, in seconds."""
+    elapsed_seconds: float
+
+
+Event = (
+    Notice
+    | ModelReady
+    | BatchStarted
+    | SongStarted
+    | SongProgress
+    | SongFinished
+    | SongFailed
+    | SongSkipped
+    | BatchFinished
+)
+
+EventSink = Callable[[Event], None]

@@ -1,0 +1,69 @@
+"""The settings of a separation: their names, defaults and limits, stated once.
+
+Python, command line and server read their defaults from here. Nothing here imports torch.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from stemsplit.errors import ConfigError
+
+Precision = Literal["auto", "fp32", "fp16", "bf16"]
+ClipPolicy = Literal["shared", "clamp", "none"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeparationOptions:
+    """How a mix is turned into stems; says nothing about files."""
+
+    stems: tuple[str, ...] | None = None
+    """Stems to produce, or None for all of the model's."""
+
+    two_stems: str | None = None
+    """Produce this stem and ``no_<stem>``, the mix minus this stem."""
+
+    shifts: int = 0
+    """Average this many predictions of randomly shifted input; 0 predicts once, unshifted."""
+
+    seed: int = 0
+    """Seed of the random shifts; the same seed gives the same stems."""
+
+    overlap: float = 0.25
+    """Share of a segment that overlaps the next one, from 0 up to but not including 1."""
+
+    segment_seconds: float | None = None
+    """Length of a segment; None takes the model's own."""
+
+    batch: int | None = None
+    """Segments per forward pass; None lets the device decide."""
+
+    jobs: int = 1
+    """Forward passes computed side by side on a CPU."""
+
+    device: str = "auto"
+    """``auto``, or a torch device such as ``cpu``, ``cuda``, ``cuda:1``, ``mps`` or ``xpu``."""
+
+    precision: Precision = "auto"
+    """Arithmetic of the network: ``auto`` is the fastest that keeps the result (fp32 on a CPU)."""
+
+    exact_sum: str | None = None
+    """Add what the model left over to this stem, so that all stems sum to the mix."""
+
+    def __post_init__(self) -> None:
+        if self.stems is not None and self.two_stems is not None:
+            raise ConfigError("--stems and --two-stems exclude each other: choose one of them.")
+        if self.stems is not None and (not self.stems or len(set(self.stems)) != len(self.stems)):
+            raise ConfigError(f"--stems needs distinct names, got {','.join(self.stems) or 'none'}.")
+        if self.shifts < 0:
+            raise ConfigError(f"--shifts must be 0 or more, got {self.shifts}.")
+        if not 0 <= self.overlap < 1:
+            raise ConfigError(f"--overlap must be at least 0 and below 1, got {self.overlap}.")
+        if self.segment_seconds is not None and self.segment_seconds <= 0:
+            raise ConfigError(f"--segment must be above 0 seconds, got {self.segment_seconds}.")
+        if self.batch is not None and self.batch < 1:
+            raise ConfigError(f"--batch must be 1 or more, got {self.batch}.")
+        if self.jobs < 1:
+            raise ConfigError(f"--jobs must be 1 or more, got {self.jobs}.")
+        if self.precision not in get_args(Precision):
+            allowed = ", ".join(get_args(Precision))
+            raise ConfigError(f"--precision must be one of {allowed}; got {self.precision}.")
