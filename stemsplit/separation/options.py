@@ -4,6 +4,7 @@ Python, command line and server read their defaults from here. Nothing here impo
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, get_args
 
 from stemsplit.errors import ConfigError
@@ -67,3 +68,52 @@ class SeparationOptions:
         if self.precision not in get_args(Precision):
             allowed = ", ".join(get_args(Precision))
             raise ConfigError(f"--precision must be one of {allowed}; got {self.precision}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputOptions:
+    """Which files a separation writes, where, and under which names."""
+
+    folder: Path = Path("separated")
+    """Folder that all results go into."""
+
+    template: str = "{model}/{track}/{stem}.{ext}"
+    """Path below `folder`; fields are model, track, stem, ext and the tags of the song."""
+
+    format: str = "wav"
+    """Name of an audio format, see `stemsplit.audio.formats`."""
+
+    bit_depth: int | None = None
+    """16, 24 or 32 (32 is floating point for wav); None takes the format's own default."""
+
+    bitrate: int | None = None
+    """Bit rate of a lossy format in kbit/s; None takes the format's own default."""
+
+    clip: ClipPolicy = "shared"
+    """When a stem exceeds full scale: one gain for all stems, clamping, or nothing."""
+
+    start_seconds: float = 0.0
+    """Where in the song to begin."""
+
+    stop_seconds: float | None = None
+    """Where in the song to stop; None is its end."""
+
+    skip_existing: bool = False
+    """Leave songs alone whose stems were made by the same model, settings and input."""
+
+    overwrite: bool = False
+    """Replace files that are in the way."""
+
+    def __post_init__(self) -> None:
+        if self.clip not in get_args(ClipPolicy):
+            raise ConfigError(
+                f"--clip must be one of {', '.join(get_args(ClipPolicy))}; got {self.clip}."
+            )
+        if self.start_seconds < 0:
+            raise ConfigError(f"--from must be 0 or later, got {self.start_seconds} s.")
+        if self.stop_seconds is not None and self.stop_seconds <= self.start_seconds:
+            raise ConfigError(
+                f"--to ({self.stop_seconds} s) must lie after --from ({self.start_seconds} s)."
+            )
+        if self.skip_existing and self.overwrite:
+            raise ConfigError("--skip-existing and --overwrite exclude each other: choose one.")
