@@ -1,6 +1,7 @@
 """What happens during a separation, as plain data: the one vocabulary of progress.
 
-Callbacks, the progress bars of the command line and `--json` all speak it. Nothing here imports torch.
+Callbacks, the progress bars of the command line and `--json` all speak it.
+Nothing here imports torch.
 """
 
 from collections.abc import Callable

@@ -54,7 +54,9 @@ class SeparationOptions:
         if self.stems is not None and self.two_stems is not None:
             raise ConfigError("--stems and --two-stems exclude each other: choose one of them.")
         if self.stems is not None and (not self.stems or len(set(self.stems)) != len(self.stems)):
-            raise ConfigError(f"--stems needs distinct names, got {','.join(self.stems) or 'none'}.")
+            raise ConfigError(
+                f"--stems needs distinct names, got {','.join(self.stems) or 'none'}."
+            )
         if self.shifts < 0:
             raise ConfigError(f"--shifts must be 0 or more, got {self.shifts}.")
         if not 0 <= self.overlap < 1:

@@ -1,0 +1,362 @@
+"""The front door: a song in, its stems out.
+
+Shapes: S stems, C audio channels, N samples.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from stemsplit.audio.channels import match_channels
+from stemsplit.audio.probe import AudioInfo
+from stemsplit.audio.reader import AudioReader
+from stemsplit.audio.resample import Resampler
+from stemsplit.checkpoints.load import LoadedModel, load_model
+from stemsplit.errors import ConfigError, UnknownModelError, UnsupportedAudioError, suggest
+from stemsplit.separation.background import Background
+from stemsplit.separation.device import choose_device
+from stemsplit.separation.ensemble import Ensemble, ProgressCallback, with_segment
+from stemsplit.separation.events import EventSink, ModelReady, Notice
+from stemsplit.separation.options import SeparationOptions
+from stemsplit.separation.signal import SignalWindow
+from stemsplit.separation.statistics import TrackStatistics
+
+_ARRAY_BLOCK_SAMPLES = 1 << 18  # pieces in which an array is walked through
+_BLOCKS_AHEAD = 4  # decoded blocks that wait for the networks
+
+
+@dataclass(frozen=True)
+class StemBlock:
+    """A stretch of every stem."""
+
+    start: int
+    """Its first sample, counted from the beginning of the song or of the asked range."""
+
+    stems: dict[str, Tensor]
+    """Each (C, n), float32, at the song's own sample rate."""
+
+
+@dataclass(frozen=True)
+class Separation:
+    """The stems of a whole song."""
+
+    stems: dict[str, Tensor]
+    """Each (C, N), float32, with the sample rate, channels and length of what came in."""
+
+    sample_rate: int
+    """In Hz."""
+
+    seed: int | None
+    """Seed of the random shifts; None when there were none."""
+
+
+@dataclass(frozen=True)
+class PreparedSong:
+    """A song that has been read once: what the second reading needs to know."""
+
+    open_blocks: Callable[[], Iterator[Tensor]]
+    """Begins a new reading: pieces (C, n) at the song's own rate."""
+
+    sample_rate: int
+    channels: int
+    num_samples: int
+    """Length at the song's own rate."""
+
+    statistics: TrackStatistics
+    """Length, mean and deviation at the model's rate."""
+
+    info: AudioInfo | None = None
+    """What the file says about itself; None for an array."""
+
+    downmixed_from: int | None = None
+    """Channels of the file when it had more than two."""
+
+    @property
+    def duration_seconds(self) -> float:
+        """Length in seconds."""
+        return self.num_samples / self.sample_rate
+
+
+class Separator:
+    """Separates songs with one model, loaded once.
+
+    ```python
+    separator = Separator("htdemucs")
+    stems = separator.separate(mix, 44_100).stems
+    ```
+    """
+
+    def __init__(
+        self,
+        model: str | LoadedModel = "htdemucs",
+        options: SeparationOptions | None = None,
+        *,
+        offline: bool = False,
+        repo: Path | None = None,
+        on_event: EventSink | None = None,
+        cancel: threading.Event | None = None,
+    ) -> None:
+        """Load a model onto a device.
+
+        Args:
+            model: a name, path or hub id as `--model` takes it, or an already loaded model.
+            options: how to separate.
+            offline: never open a network connection.
+            repo: folder of weights to look the name up in.
+            on_event: told when the model is ready and what the user should know.
+            cancel: set it from another thread to stop; the work then ends with `Cancelled`.
+
+        Raises:
+            UnknownModelError: no such model, or it has no such stem.
+            CheckpointError: its weights cannot be had or read.
+            ConfigError: the options do not suit the model.
+            DeviceError: the device cannot be used.
+        """
+        self.options = options or SeparationOptions()
+        self.cancel = cancel or threading.Event()
+        began = time.perf_counter()
+        choice = choose_device(self.options.device)
+        if choice.warning and on_event:
+            on_event(Notice(message=choice.warning, is_warning=True))
+        if isinstance(model, str):
+            model = load_model(model, stems=_needed(self.options), offline=offline, repo=repo)
+        self.model = with_segment(model, self.options.segment_seconds)
+        self.device = choice.device
+        self._wanted = _wanted_stems(self.model, self.options)
+        self._ensemble = Ensemble(self.model, self._wanted, self.options, self.device, self.cancel)
+        if on_event:
+            on_event(
+                ModelReady(
+                    model=self.model.name,
+                    device=str(self.device),
+                    precision=self.options.precision,
+                    networks=self._ensemble.num_networks,
+                    seconds=time.perf_counter() - began,
+                )
+            )
+
+    @property
+    def stems(self) -> tuple[str, ...]:
+        """Names of the stems that come out, in order."""
+        if self.options.two_stems is not None:
+            return (self.options.two_stems, f"no_{self.options.two_stems}")
+        return self._wanted
+
+    @property
+    def sample_rate(self) -> int:
+        """The model's sample rate in Hz; songs of any other rate are resampled there and back."""
+        return self.model.sample_rate
+
+    @property
+    def seed(self) -> int | None:
+        """Seed of the shifts, or None without shifts."""
+        return self.options.seed if self.options.shifts else None
+
+    def separate(
+        self,
+        mix: Tensor | NDArray[np.floating],
+        sample_rate: int,
+        *,
+        on_progress: ProgressCallback | None = None,
+    ) -> Separation:
+        """Separate a whole song in memory.
+
+        Args:
+            mix: (C, N) or (N,), full scale at 1; left unchanged.
+            sample_rate: of `mix`, in Hz.
+            on_progress: told the finished share, from 0 to 1.
+
+        Returns:
+            The stems, with the length, channels and rate of `mix`.
+
+        Raises:
+            UnsupportedAudioError: `mix` is empty, has another shape, or holds NaN or infinity.
+            Cancelled: the work was called off.
+        """
+        signal = torch.as_tensor(mix, dtype=torch.float32)
+        signal = signal[None] if signal.dim() == 1 else signal
+        if signal.dim() != 2 or 0 in signal.shape or signal.shape[0] > 2:
+            raise UnsupportedAudioError(
+                f"A mix must be (1, samples) or (2, samples), got {tuple(signal.shape)}."
+            )
+        if not bool(torch.isfinite(signal).all()):
+            raise UnsupportedAudioError("The mix holds NaN or infinite samples: remove them first.")
+        prepared = self._prepare(
+            lambda: iter(signal.split(_ARRAY_BLOCK_SAMPLES, dim=-1)), sample_rate, signal.shape[0]
+        )
+        blocks = list(self.stream_prepared(prepared, on_progress=on_progress))
+        stems = {name: torch.cat([b.stems[name] for b in blocks], dim=-1) for name in self.stems}
+        return Separation(stems, sample_rate, self.seed)
+
+    def stream(
+        self,
+        path: Path | str,
+        *,
+        start_seconds: float = 0.0,
+        stop_seconds: float | None = None,
+        on_progress: ProgressCallback | None = None,
+    ) -> Iterator[StemBlock]:
+        """Separate a file piece by piece; memory does not grow with its length.
+
+        Args:
+            path: any file that ffmpeg reads.
+            start_seconds: where to begin.
+            stop_seconds: where to stop; None is the end.
+            on_progress: told the finished share, from 0 to 1.
+
+        Yields:
+            Consecutive blocks of all stems, with the file's own rate and length and its channels
+            (more than two are downmixed to stereo).
+
+        Raises:
+            AudioError: the file cannot be read.
+            Cancelled: the work was called off.
+        """
+        prepared = self.prepare(Path(path), start_seconds=start_seconds, stop_seconds=stop_seconds)
+        yield from self.stream_prepared(prepared, on_progress=on_progress)
+
+    def prepare(
+        self, path: Path, *, start_seconds: float = 0.0, stop_seconds: float | None = None
+    ) -> PreparedSong:
+        """Read a file once for its length and statistics; may run beside a separation.
+
+        Raises:
+            AudioError: the file cannot be read, or holds no samples.
+        """
+
+        def open_reader() -> AudioReader:
+            return AudioReader(path, start_seconds=start_seconds, stop_seconds=stop_seconds)
+
+        def open_blocks() -> Iterator[Tensor]:
+            with open_reader() as reader:
+                yield from reader
+
+        with open_reader() as reader:
+            info, rate, channels = reader.info, reader.sample_rate, reader.channels
+            downmixed_from = reader.downmixed_from
+        return self._prepare(open_blocks, rate, channels, info=info, downmixed_from=downmixed_from)
+
+    def stream_prepared(
+        self, song: PreparedSong, *, on_progress: ProgressCallback | None = None
+    ) -> Iterator[StemBlock]:
+        """Separate a song that has been prepared; see `stream`."""
+        answer = self._at_song_rate(song, on_progress)
+        if self.options.two_stems is None and self.options.exact_sum is None:
+            start = 0
+            for piece in answer:
+                yield StemBlock(start, dict(zip(self._wanted, piece, strict=True)))
+                start += piece.shape[-1]
+            return
+        start = 0
+        mix = SignalWindow(song.open_blocks(), song.num_samples)
+        for piece in answer:
+            stop = start + piece.shape[-1]
+            yield StemBlock(start, self._complete(piece, mix.take(start, stop)))
+            mix.drop(stop)
+            start = stop
+
+    def _complete(self, piece: Tensor, mix: Tensor) -> dict[str, Tensor]:
+        """Add what the networks left over: as a stem of its own, or to one of the stems."""
+        stems = dict(zip(self._wanted, piece, strict=True))
+        rest = mix - piece.sum(dim=0)
+        if self.options.two_stems is not None:
+            return {**stems, f"no_{self.options.two_stems}": rest}
+        if self.options.exact_sum is not None:
+            stems[self.options.exact_sum] = stems[self.options.exact_sum] + rest
+        return stems
+
+    def _prepare(
+        self,
+        open_blocks: Callable[[], Iterator[Tensor]],
+        sample_rate: int,
+        channels: int,
+        *,
+        info: AudioInfo | None = None,
+        downmixed_from: int | None = None,
+    ) -> PreparedSong:
+        statistics = TrackStatistics()
+        num_samples = 0
+
+        def counted() -> Iterator[Tensor]:
+            nonlocal num_samples
+            for block in open_blocks():
+                num_samples += block.shape[-1]
+                yield block
+
+        for block in _resampled(counted(), sample_rate, self.sample_rate):
+            statistics.update(block)
+        return PreparedSong(
+            open_blocks, sample_rate, channels, num_samples, statistics, info, downmixed_from
+        )
+
+    def _at_song_rate(
+        self, song: PreparedSong, on_progress: ProgressCallback | None
+    ) -> Iterator[Tensor]:
+        """The stems (S, C, n) as the song is: its channels, its rate, its number of samples."""
+        num_left = song.num_samples
+        folded = (
+            match_channels(piece, song.channels).flatten(0, 1)
+            for piece in self._at_model_rate(song, on_progress)
+        )
+        for rows in _resampled(folded, self.sample_rate, song.sample_rate):
+            piece = rows.view(len(self._wanted), song.channels, -1)[..., :num_left]
+            num_left -= piece.shape[-1]
+            if piece.shape[-1]:
+                yield piece
+
+    def _at_model_rate(
+        self, song: PreparedSong, on_progress: ProgressCallback | None
+    ) -> Iterator[Tensor]:
+        mean, std = song.statistics.mean, song.statistics.std
+        channels = self.model.channels
+        normalised = (
+            match_channels((block - mean) / std, channels)
+            for block in _resampled(song.open_blocks(), song.sample_rate, self.sample_rate)
+        )
+        with Background(normalised, ahead=_BLOCKS_AHEAD) as blocks:
+            for piece in self._ensemble.predict(
+                iter(blocks), song.statistics.num_samples, on_progress=on_progress
+            ):
+                yield piece * std + mean
+
+
+def _resampled(blocks: Iterator[Tensor], old_rate: int, new_rate: int) -> Iterator[Tensor]:
+    if old_rate == new_rate:
+        yield from blocks
+        return
+    resampler = Resampler(old_rate, new_rate)
+    for block in blocks:
+        yield resampler.process(block)
+    yield resampler.flush()
+
+
+def _needed(options: SeparationOptions) -> tuple[str, ...] | None:
+    return (options.two_stems,) if options.two_stems is not None else options.stems
+
+
+def _wanted_stems(model: LoadedModel, options: SeparationOptions) -> tuple[str, ...]:
+    """The stems the networks are to predict, in the model's order.
+
+    Raises:
+        UnknownModelError: the model has no such stem.
+        ConfigError: the sum cannot be made exact with these stems.
+    """
+    needed = _needed(options)
+    for name in (*(needed or ()), *((options.exact_sum,) if options.exact_sum else ())):
+        if name not in model.stems:
+            raise UnknownModelError(
+                f"Model {model.name} has no stem {name!r}: it has {', '.join(model.stems)}."
+                + suggest(name, model.stems)
+            )
+    if options.exact_sum is not None and needed is not None:
+        raise ConfigError(
+            "--exact-sum needs all stems of the model: leave out --stems and --two-stems."
+        )
+    return model.stems if needed is None else tuple(s for s in model.stems if s in needed)

@@ -1,0 +1,101 @@
+"""Networks without weights, and models made of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from stemsplit.checkpoints.load import LoadedMember, LoadedModel
+from stemsplit.models.base import STEMS_4, ModelConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class FakeConfig(ModelConfig):
+    """A configuration whose length rule can be chosen."""
+
+    extra_samples: int = 0
+    """Samples that the network wants beyond those it is asked for."""
+
+    is_fixed: bool = False
+
+    @property
+    def fixed_length(self) -> bool:
+        return self.is_fixed
+
+    def valid_length(self, num_samples: int) -> int:
+        return self.segment_samples if self.is_fixed else num_samples + self.extra_samples
+
+
+class Scaled(nn.Module):
+    """Returns the mix once per stem, each with a gain of its own."""
+
+    def __init__(self, gains: tuple[float, ...]) -> None:
+        super().__init__()
+        self.gains = gains
+        self.num_windows: list[int] = []
+
+    def forward(self, mix: Tensor) -> Tensor:
+        self.num_windows.append(mix.shape[0])
+        return torch.stack([mix * gain for gain in self.gains], dim=1)
+
+
+class Blurred(nn.Module):
+    """Stems that depend on where in the window a sample lies, so that joins are heard."""
+
+    def __init__(self, num_stems: int = 4, channels: int = 2, seed: int = 0) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+        self.weight = nn.Parameter(
+            torch.randn(num_stems * channels, channels, 31, generator=generator) / 8
+        )
+        self.num_stems = num_stems
+
+    def forward(self, mix: Tensor) -> Tensor:
+        ramp = torch.linspace(0.5, 1.5, mix.shape[-1])
+        out = nn.functional.conv1d(mix * ramp, self.weight, padding=15)
+        return out.unflatten(1, (self.num_stems, mix.shape[1]))
+
+
+MakeModel = Callable[..., LoadedModel]
+
+
+@pytest.fixture
+def make_model() -> MakeModel:
+    """Builds a model out of networks: `make_model([network], weights=..., **config)`."""
+
+    def build(
+        networks: list[nn.Module],
+        *,
+        weights: tuple[tuple[float, ...], ...] | None = None,
+        digests: list[str] | None = None,
+        **config: object,
+    ) -> LoadedModel:
+        settings: dict[str, object] = {"stems": STEMS_4, "segment_samples": 1000, **config}
+        built = FakeConfig(**settings)  # type: ignore[arg-type]
+        names = digests or [f"{index:064d}" for index in range(len(networks))]
+        return LoadedModel(
+            name="fake",
+            stems=built.stems,
+            sample_rate=built.sample_rate,
+            channels=built.channels,
+            members=tuple(
+                LoadedMember(network.eval(), built, "fake", built.segment_samples, digest)
+                for network, digest in zip(networks, names, strict=True)
+            ),
+            stem_weights=weights or ((1.0,) * len(built.stems),) * len(networks),
+            fingerprint="fake",
+        )
+
+    return build
+
+
+@pytest.fixture
+def scaled() -> type[Scaled]:
+    return Scaled
+
+
+@pytest.fixture
+def blurred() -> type[Blurred]:
+    return Blurred
