@@ -19,11 +19,11 @@ def test_an_error_is_raised_where_its_item_was_awaited() -> None:
         yield 1
         raise ValueError("broken")
 
-    received = []
-    with Background(failing(), ahead=2) as items, pytest.raises(ValueError, match="broken"):
-        for item in items:
-            received.append(item)
-    assert received == [1]
+    with Background(failing(), ahead=2) as items:
+        waiting = iter(items)
+        assert next(waiting) == 1
+        with pytest.raises(ValueError, match="broken"):
+            next(waiting)
 
 
 def test_it_runs_ahead_but_only_so_far() -> None:

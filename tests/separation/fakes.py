@@ -1,9 +1,8 @@
 """Networks without weights, and models made of them."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import pytest
 import torch
 from torch import Tensor, nn
 
@@ -58,44 +57,33 @@ class Blurred(nn.Module):
         return out.unflatten(1, (self.num_stems, mix.shape[1]))
 
 
-MakeModel = Callable[..., LoadedModel]
-
-
-@pytest.fixture
-def make_model() -> MakeModel:
-    """Builds a model out of networks: `make_model([network], weights=..., **config)`."""
-
-    def build(
-        networks: list[nn.Module],
-        *,
-        weights: tuple[tuple[float, ...], ...] | None = None,
-        digests: list[str] | None = None,
-        **config: object,
-    ) -> LoadedModel:
-        settings: dict[str, object] = {"stems": STEMS_4, "segment_samples": 1000, **config}
-        built = FakeConfig(**settings)  # type: ignore[arg-type]
-        names = digests or [f"{index:064d}" for index in range(len(networks))]
-        return LoadedModel(
-            name="fake",
-            stems=built.stems,
-            sample_rate=built.sample_rate,
-            channels=built.channels,
-            members=tuple(
-                LoadedMember(network.eval(), built, "fake", built.segment_samples, digest)
-                for network, digest in zip(networks, names, strict=True)
-            ),
-            stem_weights=weights or ((1.0,) * len(built.stems),) * len(networks),
-            fingerprint="fake",
+def make_model(
+    networks: Sequence[nn.Module],
+    *,
+    weights: tuple[tuple[float, ...], ...] | None = None,
+    digests: Sequence[str] | None = None,
+    **config: object,
+) -> LoadedModel:
+    """A model of some networks, equally weighted and with segments of 1000 samples by default."""
+    settings: dict[str, object] = {"stems": STEMS_4, "segment_samples": 1000, **config}
+    built = FakeConfig(**settings)  # type: ignore[arg-type]
+    names = digests or [f"{index:064d}" for index in range(len(networks))]
+    members = tuple(
+        LoadedMember(
+            network=network.eval(),
+            config=built,
+            architecture="fake",
+            segment_samples=built.segment_samples,
+            digest=digest,
         )
-
-    return build
-
-
-@pytest.fixture
-def scaled() -> type[Scaled]:
-    return Scaled
-
-
-@pytest.fixture
-def blurred() -> type[Blurred]:
-    return Blurred
+        for network, digest in zip(networks, names, strict=True)
+    )
+    return LoadedModel(
+        name="fake",
+        stems=built.stems,
+        sample_rate=built.sample_rate,
+        channels=built.channels,
+        members=members,
+        stem_weights=weights or ((1.0,) * len(built.stems),) * len(networks),
+        fingerprint="fake",
+    )
