@@ -1,0 +1,186 @@
+"""What an output folder holds from earlier runs: of which input, by which model and settings.
+
+The ledger is a text file in the output folder with one JSON object per finished song. Lines are
+only ever appended, each with one write, so that runs beside each other lose nothing and a run that
+is killed leaves at worst a torn line, which is passed over when reading.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stemsplit.separation.options import OutputOptions, SeparationOptions
+
+LEDGER_NAME = ".stemsplit.jsonl"
+
+_REVISION = 1  # raised when the same settings begin to give other stems
+_MTIME_SLACK_NS = 2_000_000_000  # FAT keeps times to two seconds
+
+# What cannot change the stems: where and how fast they are computed, and what is done about files.
+_IDLE_SEPARATION = {"device", "batch", "jobs"}
+_IDLE_OUTPUT = {"folder", "template", "skip_existing", "overwrite"}
+
+
+@dataclass(frozen=True)
+class MadeFile:
+    """A result as it was left by the run that wrote it."""
+
+    source: str
+    """Absolute path of the song it was made from."""
+    input_digest: str | None
+    """SHA-256 of the song's file, None when it was a pipe."""
+    settings: str
+    """What `settings_digest` gave for the model and the options."""
+    size: int
+    mtime_ns: int
+
+
+class Ledger:
+    """The results that runs left in one output folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read the ledger of `folder`; a missing or damaged one counts as far as it can be read."""
+        self._folder = folder
+        self._entries: dict[str, MadeFile] = {}
+        try:
+            lines = (folder / LEDGER_NAME).read_text("utf-8", errors="replace").splitlines()
+        except OSError:
+            lines = []
+        for line in lines:
+            self._entries.update(_parse(line))
+
+    def files(self) -> set[Path]:
+        """Every file that the ledger knows of, whether or not it still exists."""
+        return {self._folder / name for name in self._entries}
+
+    def find(self, path: Path) -> MadeFile | None:
+        """The entry of a file that is on disk exactly as it was left, else None."""
+        entry = self._entries.get(self._name(path))
+        try:
+            now = path.stat()
+        except OSError:
+            return None
+        if entry is None or now.st_size != entry.size:
+            return None
+        return entry if abs(now.st_mtime_ns - entry.mtime_ns) <= _MTIME_SLACK_NS else None
+
+    def is_current(self, files: Iterable[Path], *, source: Path, settings: str) -> bool:
+        """Whether all of `files` are what this input and these settings would give again.
+
+        Args:
+            files: the results that are wanted.
+            source: the song; it is read only when everything else agrees.
+            settings: what `settings_digest` gives for the model and the options.
+        """
+        entries = [self.find(path) for path in files]
+        digests = {
+            entry.input_digest if entry is not None and entry.settings == settings else None
+            for entry in entries
+        }
+        return len(digests) == 1 and None not in digests and digests == {file_digest(source)}
+
+    def record(
+        self,
+        files: Iterable[Path],
+        *,
+        source: Path,
+        input_digest: str | None,
+        settings: str,
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Add the results of a finished song, as they are on disk now.
+
+        Args:
+            files: the results.
+            source: the song they were made from.
+            input_digest: the digest of the song's file, None for a pipe.
+            settings: what `settings_digest` gave.
+            about: what a reader of the file may want to know beside that.
+
+        Raises:
+            OSError: the ledger cannot be written.
+        """
+        made = {path: path.stat() for path in files}
+        line = {
+            "source": os.path.abspath(source),  # noqa: PTH100 (links are kept as the user named them)
+            "input": input_digest,
+            "settings": settings,
+            **(about or {}),
+            "files": {
+                self._name(path): [now.st_size, now.st_mtime_ns] for path, now in made.items()
+            },
+        }
+        text = json.dumps(line)
+        self._append(text)
+        self._entries.update(_parse(text))
+
+    def _append(self, line: str) -> None:
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
+        handle = os.open(self._folder / LEDGER_NAME, flags, 0o644)
+        try:
+            size = os.lseek(handle, 0, os.SEEK_END)
+            if size:
+                os.lseek(handle, size - 1, os.SEEK_SET)
+            torn = size > 0 and os.read(handle, 1) != b"\n"
+            os.write(handle, (b"\n" if torn else b"") + line.encode() + b"\n")
+        finally:
+            os.close(handle)
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self._folder).as_posix()
+
+
+def settings_digest(fingerprint: str, options: SeparationOptions, output: OutputOptions) -> str:
+    """A digest of everything besides the input that decides what is in the stems.
+
+    Args:
+        fingerprint: of the model, changing with its weights.
+        options: of the separation.
+        output: of the files.
+    """
+    separation = dataclasses.asdict(options)
+    separation["stems"] = sorted(options.stems or ())
+    if not options.shifts:
+        separation["seed"] = None
+    files = dataclasses.asdict(output)
+    facts = {
+        "revision": _REVISION,
+        "model": fingerprint,
+        "separation": {k: v for k, v in separation.items() if k not in _IDLE_SEPARATION},
+        "output": {k: v for k, v in files.items() if k not in _IDLE_OUTPUT},
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str | None:
+    """SHA-256 of a regular file in hexadecimal; None when there is none or it cannot be read."""
+    try:
+        if not path.is_file():
+            return None
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def _parse(line: str) -> dict[str, MadeFile]:
+    """The entries of one line; none when the line is not one of ours."""
+    try:
+        facts = json.loads(line)
+        return {
+            str(name): MadeFile(
+                source=str(facts["source"]),
+                input_digest=facts["input"],
+                settings=str(facts["settings"]),
+                size=int(size),
+                mtime_ns=int(mtime_ns),
+            )
+            for name, (size, mtime_ns) in facts["files"].items()
+        }
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return {}
