@@ -37,6 +37,26 @@ class BatchStarted:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RunEstimate:
+    """What a long run will take on this machine, as far as is known."""
+
+    songs: int
+    audio_seconds: float
+    """Audio to separate; an extrapolation when there are many songs."""
+    work_seconds: float
+    disk_bytes: int
+    """Room that the stems will need."""
+    free_bytes: int
+    """Room that there is."""
+    memory_bytes: int | None
+    """Main memory at its peak, where that was measured."""
+    device_bytes: int | None
+    """Memory of the GPU at its peak, where that was measured."""
+    is_from_earlier_run: bool
+    """Whether speed and memory come from an earlier run, or from the beginning of this one."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class SongStarted:
     """A song's length is known and its separation begins."""
 
@@ -110,6 +130,7 @@ Event = (
     Notice
     | ModelReady
     | BatchStarted
+    | RunEstimate
     | SongStarted
     | SongProgress
     | SongFinished

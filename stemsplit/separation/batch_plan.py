@@ -1,0 +1,191 @@
+"""Everything about a run that can be decided, and refused, before any work. Needs no torch."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stemsplit.audio.formats import OutputFormat, resolve_format
+from stemsplit.audio.probe import probe
+from stemsplit.errors import (
+    AudioError,
+    ConfigError,
+    EncodeError,
+    OutputConflictError,
+    UnknownModelError,
+    suggest,
+)
+from stemsplit.separation.collect import Song, collect, is_pipe
+from stemsplit.separation.ledger import Ledger, file_digest, settings_digest
+from stemsplit.separation.naming import Naming, SongJob, Tags, Template, plan_jobs
+from stemsplit.separation.options import OutputOptions, SeparationOptions
+
+_DEVICES = ("auto", "cpu", "cuda", "mps", "xpu", "hpu", "mtia", "xla")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchPlan:
+    """The songs of a run and the files that they become."""
+
+    model: str
+    stems: tuple[str, ...]
+    """What every song is separated into."""
+
+    jobs: tuple[SongJob, ...]
+    """Songs to work on, in order."""
+
+    skipped: tuple[SongJob, ...]
+    """Songs whose stems are already there."""
+
+    output: OutputOptions
+    output_format: OutputFormat
+    settings: str
+    """Digest of what decides the stems, for the ledger."""
+
+    notices: tuple[str, ...] = ()
+    """What the user should know about the choice of songs."""
+
+
+def plan_batch(
+    inputs: Sequence[str],
+    *,
+    model: str,
+    model_stems: Sequence[str],
+    fingerprint: str,
+    options: SeparationOptions,
+    output: OutputOptions,
+) -> BatchPlan:
+    """Check a run and lay out its files; nothing is written.
+
+    Args:
+        inputs: what the user named, see `collect`.
+        model: its name, for the paths.
+        model_stems: the stems it can predict.
+        fingerprint: of the model, changing with its weights.
+        options: how songs will be separated.
+        output: what will be written, and where.
+
+    Raises:
+        AudioError: an input does not exist, or holds no audio files.
+        UnknownModelError: the model has no such stem.
+        ConfigError: a setting, or the template, is not possible.
+        OutputConflictError: two results share a file, or a file that is not ours is in the way.
+        EncodeError: the output folder cannot be written to.
+    """
+    _check_device(options.device)
+    output_format = resolve_format(output.format, output.bit_depth, output.bitrate)
+    stems = output_format.order_stems(output_stems(model, model_stems, options))
+    naming = Naming(
+        template=Template(output.template),
+        folder=output.folder,
+        model=model,
+        stems=stems,
+        extension=output_format.extension,
+        is_single_file=output_format.format.is_single_file,
+    )
+    _check_writable(output.folder)
+    found = collect(inputs, output_folder=output.folder)
+    jobs = plan_jobs(found.songs, naming, read_tags=_read_tags)
+    settings = settings_digest(fingerprint, options, output)
+    ledger = Ledger(output.folder)
+    done = {id(job) for job in jobs if output.skip_existing and _is_current(ledger, job, settings)}
+    waiting = tuple(job for job in jobs if id(job) not in done)
+    if not output.overwrite:
+        _check_in_the_way(waiting, ledger)
+    return BatchPlan(
+        model=model,
+        stems=stems,
+        jobs=waiting,
+        skipped=tuple(job for job in jobs if id(job) in done),
+        output=output,
+        output_format=output_format,
+        settings=settings,
+        notices=found.notices,
+    )
+
+
+def output_stems(
+    model: str, model_stems: Sequence[str], options: SeparationOptions
+) -> tuple[str, ...]:
+    """The stems that a separation with `options` gives, in the model's order.
+
+    Raises:
+        UnknownModelError: the model has no such stem.
+    """
+    two = (options.two_stems,) if options.two_stems is not None else None
+    rest = (options.exact_sum,) if options.exact_sum is not None else ()
+    for name in (*(two or options.stems or ()), *rest):
+        if name not in model_stems:
+            raise UnknownModelError(
+                f"Model {model} has no stem {name!r}: it has {', '.join(model_stems)}."
+                + suggest(name, model_stems)
+            )
+    if options.two_stems is not None:
+        return (options.two_stems, f"no_{options.two_stems}")
+    return tuple(name for name in model_stems if options.stems is None or name in options.stems)
+
+
+def remainder_stem(model_stems: Sequence[str]) -> str:
+    """The stem that takes what a model left over: ``other`` where there is one, else the last."""
+    return "other" if "other" in model_stems else model_stems[-1]
+
+
+def _check_device(name: str) -> None:
+    """Refuse what cannot be a device, before torch is there to say so."""
+    kind = name.partition(":")[0]
+    if kind not in _DEVICES:
+        raise ConfigError(
+            f"--device {name!r} is not a device: use auto, cpu, cuda, cuda:1, mps or xpu."
+            + suggest(kind, _DEVICES)
+        )
+
+
+def _read_tags(song: Song) -> Tags:
+    try:
+        return {} if is_pipe(song.source) else probe(song.source).tags
+    except AudioError:  # said when the song's turn comes
+        return {}
+
+
+def _is_current(ledger: Ledger, job: SongJob, settings: str) -> bool:
+    return ledger.is_current(job.files.values(), source=job.source, settings=settings)
+
+
+def _check_writable(folder: Path) -> None:
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not existing.is_dir():
+        raise EncodeError(
+            f"{existing}: is a file, so no results can go there; choose another --out."
+        )
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise EncodeError(f"{existing}: results may not be written there; choose another --out.")
+
+
+def _check_in_the_way(jobs: Sequence[SongJob], ledger: Ledger) -> None:
+    """Refuse to replace anything but what an earlier run made of the same song.
+
+    Raises:
+        OutputConflictError: a file is in the way.
+    """
+    foreign = [
+        (path, job)
+        for job in jobs
+        for path in dict.fromkeys(job.files.values())
+        if path.exists() and not _may_replace(ledger, path, job)
+    ]
+    if not foreign:
+        return
+    path, job = foreign[0]
+    others = f", and so are {len(foreign) - 1} more" if len(foreign) > 1 else ""
+    raise OutputConflictError(
+        f"{path} is in the way{others}: it is not, or no longer, what stemsplit made of"
+        f" {job.source}. Add --overwrite to replace it, or choose another --out."
+    )
+
+
+def _may_replace(ledger: Ledger, path: Path, job: SongJob) -> bool:
+    made = ledger.find(path)
+    if made is None:
+        return False
+    same_source = made.source == str(job.source.absolute())
+    return same_source or made.input_digest == (file_digest(job.source) or "")
