@@ -2,13 +2,12 @@
 
 Shapes: B batch, S stems, C audio channels, N samples.
 
-A network is an `nn.Module` built from exactly one configuration. Its `forward(mix)` maps (B, C, N) to
-(B, S, C, N) with the same N, dtype and device, for every N from 1 up; it leaves `mix` unchanged, and
-does no I/O. What the separation needs to know about a network stands on its configuration, so that
-nobody has to ask which class it is.
+A network is an `nn.Module` built from exactly one configuration. Its `forward(mix)` maps (B, C, N)
+to (B, S, C, N) with the same N, dtype and device, for every N from 1 up; it leaves `mix` unchanged,
+and does no I/O. What the separation needs to know about a network stands on its configuration, so
+that nobody has to ask which class it is.
 """
 
-import dataclasses
 from dataclasses import dataclass
 
 from stemsplit.errors import ConfigError

@@ -1,0 +1,130 @@
+"""Short-time Fourier transform on the frame grid of the hybrid networks, and its inverse.
+
+The signal is padded so that a signal of N samples has exactly ceil(N / hop_length) frames, frame k
+being centred at sample (k + 0.5) * hop_length. That is where stacked strided convolutions put
+their outputs too, which lets spectrogram and waveform branches be added to each other. The Nyquist
+bin is left out, so the number of bins is a power of two.
+
+Shapes: B batch, S stems, C audio channels, N samples, F = n_fft / 2 bins,
+T = ceil(N / hop_length) frames.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from stemsplit.dsp.padding import reflect_pad
+
+_WITHOUT_COMPLEX = ("mps", "xpu")  # these devices lack parts of complex arithmetic
+
+
+def stft(signal: Tensor, n_fft: int, hop_length: int, *, legacy: bool = False) -> Tensor:
+    """Spectrogram of a signal on the symmetric frame grid.
+
+    The frames at the borders see mirrored audio, so the outermost 1.5 hops (for n_fft / 4) do not
+    survive the round trip exactly.
+
+    Args:
+        signal: (B, C, N), of any floating type; half precision is raised to float32.
+        n_fft: length of a frame in samples, an even multiple of `hop_length`.
+        hop_length: samples from frame to frame, even.
+        legacy: fill the borders with zeros instead, as the first trained hybrid networks expect.
+
+    Returns:
+        Complex (B, C, F, T). It stays on the CPU when the signal's device cannot hold complex
+        numbers.
+
+    Raises:
+        ValueError: n_fft is not an even multiple of an even hop_length.
+
+    Source: demucs/hdemucs.py 4.1.0, `HDemucs._spec`; here for every even ratio n_fft / hop_length.
+    """
+    margin = _margin_samples(n_fft, hop_length)
+    num_samples = signal.shape[-1]
+    frames = math.ceil(num_samples / hop_length)
+    signal = _at_least_float32(_off_accelerator(signal))
+    right = margin + frames * hop_length - num_samples
+    signal = F.pad(signal, (margin, right)) if legacy else reflect_pad(signal, margin, right)
+    spectrum = torch.stft(
+        signal.flatten(0, -2),
+        n_fft,
+        hop_length,
+        window=_window(n_fft, signal),
+        normalized=True,
+        center=True,
+        pad_mode="reflect",
+        return_complex=True,
+    )
+    spectrum = torch.unflatten(spectrum, 0, signal.shape[:-1])
+    dropped = n_fft // hop_length // 2
+    return spectrum[..., :-1, dropped : dropped + frames]
+
+
+def istft(spectrum: Tensor, hop_length: int, num_samples: int, *, legacy: bool = False) -> Tensor:
+    """Signal of a spectrogram made by `stft`.
+
+    Args:
+        spectrum: complex (*, F, T) with T = ceil(num_samples / hop_length).
+        hop_length: as given to `stft`.
+        num_samples: N, the length of the signal.
+        legacy: as given to `stft`. The result is then late by the margin that was put in front of
+            the signal: networks trained this way have learnt to make up for it.
+
+    Returns:
+        Real (*, N), on the device of `spectrum`.
+
+    Source: demucs/hdemucs.py 4.1.0, `HDemucs._ispec`.
+    """
+    n_fft = 2 * spectrum.shape[-2]
+    margin = _margin_samples(n_fft, hop_length)
+    dropped = n_fft // hop_length // 2
+    spectrum = F.pad(spectrum, (dropped, dropped, 0, 1))
+    length = hop_length * math.ceil(num_samples / hop_length)
+    signal = torch.istft(
+        spectrum.flatten(0, -3),
+        n_fft,
+        hop_length,
+        window=_window(n_fft, spectrum.real),
+        normalized=True,
+        center=True,
+        length=length if legacy else length + 2 * margin,
+    )
+    start = 0 if legacy else margin
+    return torch.unflatten(signal, 0, spectrum.shape[:-2])[..., start : start + num_samples]
+
+
+def complex_to_channels(spectrum: Tensor) -> Tensor:
+    """Real (B, 2C, F, T) of a complex (B, C, F, T), channel by channel real before imaginary."""
+    return torch.view_as_real(spectrum).permute(0, 1, 4, 2, 3).flatten(1, 2)
+
+
+def channels_to_complex(values: Tensor) -> Tensor:
+    """Complex (B, S, C, F, T) of a real (B, S, 2C, F, T) laid out as by `complex_to_channels`.
+
+    The result is on the CPU when the device of `values` cannot hold complex numbers.
+    """
+    parts = torch.unflatten(_at_least_float32(_off_accelerator(values)), 2, (-1, 2))
+    return torch.complex(parts[:, :, :, 0], parts[:, :, :, 1])
+
+
+def _margin_samples(n_fft: int, hop_length: int) -> int:
+    ratio, rest = divmod(n_fft, hop_length)
+    if rest or ratio % 2 or hop_length % 2:
+        raise ValueError(
+            f"n_fft must be an even multiple of an even hop_length, got {n_fft} and {hop_length}."
+        )
+    return hop_length // 2 * (ratio - 1)
+
+
+def _window(n_fft: int, like: Tensor) -> Tensor:
+    return torch.hann_window(n_fft, dtype=like.dtype, device=like.device)
+
+
+def _off_accelerator(values: Tensor) -> Tensor:
+    return values.cpu() if values.device.type in _WITHOUT_COMPLEX else values
+
+
+def _at_least_float32(values: Tensor) -> Tensor:
+    return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
