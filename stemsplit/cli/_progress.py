@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from stemsplit.cli._console import Console, Mode, duration, size
 from stemsplit.separation.events import (
@@ -24,7 +24,8 @@ from stemsplit.separation.events import (
     SongStarted,
 )
 
-_LOG_SECONDS = 10.0  # between two lines of progress in a log
+if TYPE_CHECKING:
+    from stemsplit.checkpoints.download import DownloadProgress
 
 
 def make_reporter(console: Console, about: Mapping[str, Any]) -> "Reporter":
@@ -44,12 +45,16 @@ def make_reporter(console: Console, about: Mapping[str, Any]) -> "Reporter":
 class Reporter:
     """Takes events and keeps what the end of the run needs."""
 
+    seconds_between_lines: ClassVar[float] = 1.0
+    """Of progress, so that a reader is not flooded."""
+
     def __init__(self, console: Console) -> None:
         """Report to a console."""
         self.console = console
         self.num_songs = 0
         self.results: list[SongFinished | SongFailed | SongSkipped] = []
         self.totals: BatchFinished | None = None
+        self._last_download = 0.0
 
     def __call__(self, event: Event) -> None:
         """Take in an event."""
@@ -64,8 +69,17 @@ class Reporter:
     def show(self, event: Event) -> None:
         """Print what there is to print about an event."""
 
-    def download(self, name: str, done_bytes: int, total_bytes: int | None) -> None:
+    def download(self, progress: "DownloadProgress") -> None:
         """Print how far a download is."""
+
+    def _is_time(self, progress: "DownloadProgress") -> bool:
+        """Whether a download has ended, or a while has passed since the last line about one."""
+        now = time.monotonic()
+        is_end = progress.received_bytes == progress.total_bytes
+        if not is_end and now - self._last_download < self.seconds_between_lines:
+            return False
+        self._last_download = now
+        return True
 
     def close(self) -> None:
         """End the output."""
@@ -103,20 +117,15 @@ class JsonReporter(Reporter):
         """Report to a console; `about` goes into the manifest."""
         super().__init__(console)
         self._about = about
-        self._last_download: dict[str, float] = {}
 
     def show(self, event: Event) -> None:
         """Print the event as it is."""
         self.console.record(_kind(event), event)
 
-    def download(self, name: str, done_bytes: int, total_bytes: int | None) -> None:
-        """Print an object at most once a second and file, and at its end."""
-        now = time.monotonic()
-        if done_bytes != total_bytes and now - self._last_download.get(name, -1.0) < 1:
-            return
-        self._last_download[name] = now
-        facts = {"file": name, "done_bytes": done_bytes, "total_bytes": total_bytes}
-        self.console.record("download_progress", facts)
+    def download(self, progress: "DownloadProgress") -> None:
+        """Print an object at most once a second, and at the end of a file."""
+        if self._is_time(progress):
+            self.console.record(_kind(progress), progress)
 
     def close(self) -> None:
         """Print the manifest, also of a run that did not come to its end."""
@@ -131,6 +140,8 @@ class JsonReporter(Reporter):
 class LogReporter(Reporter):
     """Prints plain lines."""
 
+    seconds_between_lines: ClassVar[float] = 10.0
+
     def __init__(self, console: Console) -> None:
         """Report to a console."""
         super().__init__(console)
@@ -143,7 +154,7 @@ class LogReporter(Reporter):
             self._index = event.index
             self._last_line = time.monotonic()
         if isinstance(event, SongProgress):
-            if time.monotonic() - self._last_line >= _LOG_SECONDS:
+            if time.monotonic() - self._last_line >= self.seconds_between_lines:
                 self._last_line = time.monotonic()
                 self.line(_progress(event))
             return
@@ -157,13 +168,10 @@ class LogReporter(Reporter):
         """Print one line for a person who waits."""
         self.console.say(text)
 
-    def download(self, name: str, done_bytes: int, total_bytes: int | None) -> None:
-        """Print a line now and then."""
-        now = time.monotonic()
-        if now - self._last_line >= _LOG_SECONDS or done_bytes == total_bytes:
-            self._last_line = now
-            of = f" of {size(total_bytes)}" if total_bytes else ""
-            self.line(f"Downloading {name}: {size(done_bytes)}{of}")
+    def download(self, progress: "DownloadProgress") -> None:
+        """Print a line now and then, and at the end of a file."""
+        if self._is_time(progress):
+            self.line(f"{_download_title(progress)}: {_download_note(progress)}")
 
     def summary(self, totals: BatchFinished) -> None:
         """Print what became of every song."""
@@ -229,17 +237,20 @@ class BarReporter(LogReporter):
             self._progress.stop()
         super().show(event)
 
-    def download(self, name: str, done_bytes: int, total_bytes: int | None) -> None:
+    def download(self, progress: "DownloadProgress") -> None:
         """Show a bar for the file."""
-        if name not in self._download_tasks:
-            self._download_tasks[name] = self._add(
-                f"Downloading {_short(name)}", total=None, note=""
-            )
-        task = self._download_tasks[name]
-        note = size(done_bytes) + (f" of {size(total_bytes)}" if total_bytes else "")
-        self._progress.update(task, completed=done_bytes, total=total_bytes, note=note)
-        if done_bytes == total_bytes:
-            self._progress.remove_task(self._download_tasks.pop(name))
+        if progress.file not in self._download_tasks:
+            title = _download_title(progress)
+            self._download_tasks[progress.file] = self._add(title, total=None, note="")
+        task = self._download_tasks[progress.file]
+        self._progress.update(
+            task,
+            completed=progress.received_bytes,
+            total=progress.total_bytes,
+            note=_download_note(progress),
+        )
+        if progress.received_bytes == progress.total_bytes:
+            self._progress.remove_task(self._download_tasks.pop(progress.file))
 
     def _show_progress(self, event: SongProgress) -> None:
         note = f"{duration(event.remaining_seconds)} left  {event.speed:.1f}x real time"
@@ -370,7 +381,17 @@ def _short(name: str) -> str:
     return name if len(name) <= 32 else f"{name[:31]}…"
 
 
-def _kind(event: Event) -> str:
+def _download_title(progress: "DownloadProgress") -> str:
+    position = f" ({progress.index + 1} of {progress.count})" if progress.count > 1 else ""
+    return f"Downloading {_short(progress.file)}{position}"
+
+
+def _download_note(progress: "DownloadProgress") -> str:
+    total = f" of {size(progress.total_bytes)}" if progress.total_bytes else ""
+    return f"{size(progress.received_bytes)}{total} from {progress.source}"
+
+
+def _kind(event: object) -> str:
     """The name of an event's class in JSON style: ``SongFinished`` is ``song_finished``."""
     name = type(event).__name__
     return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")

@@ -5,27 +5,20 @@ crash.
 """
 
 import importlib
-import os
 import platform
 import shutil
-import socket
 import subprocess
 import tempfile
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 from stemsplit.errors import DeviceError, FFmpegNotFoundError
 
 Verdict = Literal["ok", "warning", "broken"]
 
 _LOW_DISK_BYTES = 2_000_000_000  # a few songs and a model
-_NETWORK_SECONDS = 3.0
-_HUB = "https://huggingface.co"
 
 
 @dataclass(frozen=True)
@@ -165,36 +158,20 @@ def check_disk(folder: Path) -> Finding:
 
 
 def check_network() -> Finding:
-    """Open a connection to where models come from; a missing one matters only for new models."""
-    host, port = _network_target()
-    outcome: list[str] = []
+    """Ask where models come from for a connection; a missing one matters only for new models."""
+    from stemsplit.checkpoints.hub import endpoint
+    from stemsplit.checkpoints.network import unreachable
 
-    def connect() -> None:
-        try:
-            socket.create_connection((host, port), timeout=_NETWORK_SECONDS).close()
-            outcome.append("")
-        except OSError as error:
-            outcome.append(error.strerror or str(error))
-
-    # The lookup of a name has no time limit of its own, so it is waited for only so long.
-    thread = threading.Thread(target=connect, daemon=True)
-    thread.start()
-    thread.join(_NETWORK_SECONDS)
-    reason = outcome[0] if outcome else f"no answer within {_NETWORK_SECONDS:.0f} s"
-    if not reason:
-        return Finding("network", "ok", f"{host} answers")
+    hub = endpoint()
+    reasons = unreachable([hub])
+    if not reasons:
+        return Finding("network", "ok", f"{hub} answers")
     advice = (
         "Only new models need it. Behind a proxy set HTTPS_PROXY; or download a model elsewhere and"
         " use `stemsplit models add`."
     )
-    return Finding("network", "warning", f"{host} cannot be reached: {reason}", advice)
-
-
-def _network_target() -> tuple[str, int]:
-    """Host and port that a download begins with: the hub's, or those of the proxy before it."""
-    hub = os.environ.get("HF_ENDPOINT") or _HUB
-    address = urlsplit(getproxies().get("https") or hub)
-    return address.hostname or hub, address.port or (80 if address.scheme == "http" else 443)
+    reason = next(iter(reasons.values()))
+    return Finding("network", "warning", f"{hub} cannot be reached: {reason}", advice)
 
 
 def _device_detail(name: str) -> str:

@@ -1,12 +1,9 @@
 import importlib
 import shutil
 import socket
-import threading
 import types
 from collections import namedtuple
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -131,45 +128,13 @@ def test_a_full_disk_is_a_warning(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert (finding.verdict, "1.5 GB free" in finding.detail) == ("warning", True)
 
 
-@pytest.fixture
-def listener() -> Iterator[int]:
+def test_the_hub_is_asked_for_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     with socket.create_server(("127.0.0.1", 0)) as server:
-        yield server.getsockname()[1]
-
-
-def test_the_network_is_tried_where_a_download_would_go(
-    monkeypatch: pytest.MonkeyPatch, listener: int
-) -> None:
-    monkeypatch.setattr(diagnosis, "getproxies", dict)
-    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{listener}")
-    assert diagnosis.check_network().verdict == "ok"
-
-    monkeypatch.delenv("HF_ENDPOINT")
-    monkeypatch.setattr(diagnosis, "getproxies", lambda: {"https": f"http://127.0.0.1:{listener}"})
-    assert diagnosis.check_network().verdict == "ok"
-
-
-def test_no_network_is_a_warning(monkeypatch: pytest.MonkeyPatch, listener: int) -> None:
-    def refuse(*_: Any, **__: Any) -> socket.socket:
-        raise ConnectionRefusedError(111, "Connection refused")
-
-    monkeypatch.setattr(socket, "create_connection", refuse)
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
+        assert diagnosis.check_network().verdict == "ok"
     finding = diagnosis.check_network()
-    assert finding.verdict == "warning"
-    assert finding.detail.endswith("cannot be reached: Connection refused")
-
-
-def test_a_network_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    test_is_over = threading.Event()
-
-    def hang(*_: Any, **__: Any) -> socket.socket:
-        test_is_over.wait(10)
-        raise TimeoutError
-
-    monkeypatch.setattr(diagnosis, "_NETWORK_SECONDS", 0.05)
-    monkeypatch.setattr(socket, "create_connection", hang)
-    assert "no answer" in diagnosis.check_network().detail
-    test_is_over.set()
+    assert (finding.verdict, "connection refused" in finding.detail) == ("warning", True)
 
 
 def test_offline_leaves_the_network_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
