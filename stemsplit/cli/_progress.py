@@ -99,15 +99,17 @@ class Reporter:
 
 
 class QuietReporter(Reporter):
-    """Prints the paths of finished stems, and what went wrong."""
+    """Prints the paths of finished stems; on stderr, what went wrong."""
 
     def show(self, event: Event) -> None:
-        """Print paths and failures."""
+        """Print paths, warnings and failures."""
         if isinstance(event, SongFinished | SongSkipped):
             for path in dict.fromkeys(event.files.values()):
                 self.console.result(str(path))
         elif isinstance(event, SongFailed):
             self.console.complain(_failure(event))
+        elif isinstance(event, Notice) and event.is_warning:
+            self.console.complain(f"Warning: {event.message}")
 
 
 class JsonReporter(Reporter):

@@ -1,0 +1,313 @@
+"""The options of the commands, declared once; their defaults stand in `separation/options.py`."""
+
+import math
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from stemsplit.errors import ConfigError
+from stemsplit.separation.options import OutputOptions, SeparationOptions
+
+SEPARATION = SeparationOptions()
+OUTPUT = OutputOptions()
+DEFAULT_MODEL = "htdemucs"
+
+_FORMATS = "wav|flac|mp3|m4a|alac|ogg|opus|stems"
+_WHAT, _WHERE, _SOUND = "What to separate", "Where results go", "Sound of the files"
+_HOW, _TALK, _DEMUCS = "How to compute", "What is printed", "As in demucs"
+
+
+def clock(text: str | float) -> float:
+    """Seconds from what a person writes for a time: ``70``, ``1:10`` or ``0:01:10.5``.
+
+    Raises:
+        ValueError: it is no time.
+    """
+    if isinstance(text, int | float):
+        return float(text)
+    match = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)", text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is not a time: write seconds, 1:10 or 0:01:10.5")
+    hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    if (match[2] and seconds >= 60) or (match[1] and minutes >= 60):
+        raise ValueError(f"{text!r} is not a time: minutes and seconds go up to 59")
+    return hours * 3600 + minutes * 60 + seconds
+
+
+def names(text: str) -> tuple[str, ...]:
+    """The names in ``vocals, drums``.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    found = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not found:
+        raise ConfigError("--stems needs at least one name, such as vocals or vocals,drums.")
+    return found
+
+
+def kilobits(text: str | int) -> int:
+    """Bit rate in kbit/s from ``320`` or ``320k``.
+
+    Raises:
+        ValueError: it is no bit rate.
+    """
+    match = re.fullmatch(r"(\d+)k?", str(text).strip().lower())
+    if match is None:
+        raise ValueError(f"{text!r} is not a bit rate in kbit/s, such as 320")
+    return int(match[1])
+
+
+def share(text: str | float) -> float:
+    """A number that is a number.
+
+    Raises:
+        ValueError: it is none, or not finite.
+    """
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text!r} is not a number that can be used")
+    return value
+
+
+def either(option: str, *values: Any, default: Any = None) -> Any:
+    """The one value that was given among several ways to say the same.
+
+    Args:
+        option: its main name, for the message.
+        values: what each way says; None, False and the default count as nothing.
+        default: the value when there is none.
+
+    Raises:
+        ConfigError: two ways say different things.
+    """
+    given = [value for value in values if value not in (None, False, default)]
+    if len(set(given)) > 1:
+        said = " and ".join(str(value) for value in given)
+        raise ConfigError(f"{option} is asked to be {said}: choose one.")
+    return given[0] if given else default
+
+
+Inputs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SONG",
+        help="Audio or video files, folders, patterns such as 'music/**/*.flac', or - for standard"
+        " input.",
+        show_default=False,
+    ),
+]
+Model = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        "-n",
+        metavar="NAME",
+        help="A name from `stemsplit models list`, a file or folder of weights, or"
+        " hf:owner/repository.",
+        rich_help_panel=_WHAT,
+    ),
+]
+Stems = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B",
+        help="Only these stems; networks that they do not need are not run.",
+        rich_help_panel=_WHAT,
+    ),
+]
+TwoStems = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="This stem, and everything else as no_NAME (karaoke: vocals).",
+        rich_help_panel=_WHAT,
+    ),
+]
+Start = Annotated[
+    float,
+    typer.Option(
+        "--from",
+        parser=clock,
+        metavar="TIME",
+        help="Begin here: 70, 1:10 or 0:01:10.5.",
+        rich_help_panel=_WHAT,
+        show_default=False,
+    ),
+]
+Stop = Annotated[
+    float | None,
+    typer.Option("--to", parser=clock, metavar="TIME", help="Stop here.", rich_help_panel=_WHAT),
+]
+Repo = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Look the model up in this folder of .th, .safetensors and .yaml files.",
+        rich_help_panel=_WHAT,
+    ),
+]
+Offline = Annotated[
+    bool,
+    typer.Option("--offline", help="Never open a network connection.", rich_help_panel=_WHAT),
+]
+
+Out = Annotated[
+    Path,
+    typer.Option("--out", "-o", metavar="DIR", help="Output folder.", rich_help_panel=_WHERE),
+]
+Template = Annotated[
+    str,
+    typer.Option(
+        metavar="PATH",
+        help="Path of a stem below the output folder. Fields: model, track, trackext, stem, ext,"
+        " artist, albumartist, album, title, tracknumber, discnumber, year, genre, composer.",
+        rich_help_panel=_WHERE,
+    ),
+]
+SkipExisting = Annotated[
+    bool,
+    typer.Option(
+        "--skip-existing",
+        help="Leave out songs whose stems are there already, made from the same file by the same"
+        " model and settings. Goes on with a run that was stopped.",
+        rich_help_panel=_WHERE,
+    ),
+]
+Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite",
+        help="Replace files in the way, also those that stemsplit did not make of the song.",
+        rich_help_panel=_WHERE,
+    ),
+]
+
+Format = Annotated[
+    str | None,
+    typer.Option(
+        metavar=_FORMATS, help="Kind of file.", show_default=OUTPUT.format, rich_help_panel=_SOUND
+    ),
+]
+BitDepth = Annotated[
+    int | None,
+    typer.Option(metavar="16|24|32", help="32 is floating point.", rich_help_panel=_SOUND),
+]
+Bitrate = Annotated[
+    int | None,
+    typer.Option(
+        parser=kilobits, metavar="KBIT", help="Of lossy formats, in kbit/s.", rich_help_panel=_SOUND
+    ),
+]
+Clip = Annotated[
+    str,
+    typer.Option(
+        metavar="shared|clamp|none",
+        help="When a stem is too loud for the format: one gain for all stems, cut peaks, or"
+        " nothing.",
+        rich_help_panel=_SOUND,
+    ),
+]
+ExactSum = Annotated[
+    bool,
+    typer.Option(
+        "--exact-sum",
+        help="Add what the model left over to `other` (or the last stem), so that all stems add up"
+        " to the song.",
+        rich_help_panel=_SOUND,
+    ),
+]
+
+Shifts = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        help="Average N predictions of shifted input: a little better, N times slower.",
+        rich_help_panel=_HOW,
+    ),
+]
+Seed = Annotated[int, typer.Option(metavar="N", help="Of the random shifts.", rich_help_panel=_HOW)]
+Overlap = Annotated[
+    float,
+    typer.Option(
+        parser=share, metavar="SHARE", help="Of neighbouring segments.", rich_help_panel=_HOW
+    ),
+]
+Segment = Annotated[
+    float | None,
+    typer.Option(
+        parser=share,
+        metavar="SECONDS",
+        help="Length of a segment; shorter needs less memory.",
+        show_default="the model's",
+        rich_help_panel=_HOW,
+    ),
+]
+Batch = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Segments per forward pass.",
+        show_default="what the memory allows",
+        rich_help_panel=_HOW,
+    ),
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        "-d",
+        metavar="NAME",
+        help="auto, cpu, cuda, cuda:1, mps or xpu.",
+        rich_help_panel=_HOW,
+    ),
+]
+Precision = Annotated[
+    str, typer.Option(metavar="auto|fp32|fp16|bf16", help="Arithmetic.", rich_help_panel=_HOW)
+]
+Jobs = Annotated[
+    int,
+    typer.Option(
+        "--jobs",
+        "-j",
+        metavar="N",
+        help="Forward passes side by side on a CPU.",
+        rich_help_panel=_HOW,
+    ),
+]
+
+Json = Annotated[
+    bool,
+    typer.Option("--json", help="One JSON object per line, for programs.", rich_help_panel=_TALK),
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Only the paths of results.", rich_help_panel=_TALK)
+]
+JsonTable = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
+
+Mp3 = Annotated[bool, typer.Option("--mp3", help="--format mp3.", rich_help_panel=_DEMUCS)]
+Flac = Annotated[bool, typer.Option("--flac", help="--format flac.", rich_help_panel=_DEMUCS)]
+Int24 = Annotated[bool, typer.Option("--int24", help="--bit-depth 24.", rich_help_panel=_DEMUCS)]
+Float32 = Annotated[
+    bool, typer.Option("--float32", help="--bit-depth 32.", rich_help_panel=_DEMUCS)
+]
+Mp3Bitrate = Annotated[
+    int | None,
+    typer.Option(
+        parser=kilobits, metavar="KBIT", help="--bitrate of mp3.", rich_help_panel=_DEMUCS
+    ),
+]
+Filename = Annotated[
+    str | None,
+    typer.Option(metavar="PATH", help="--template below {model}/.", rich_help_panel=_DEMUCS),
+]
+ClipMode = Annotated[
+    str | None,
+    typer.Option(
+        metavar="rescale|clamp|none",
+        help="--clip; rescale is shared.",
+        rich_help_panel=_DEMUCS,
+    ),
+]

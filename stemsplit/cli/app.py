@@ -1,0 +1,111 @@
+"""The command line: puts the commands together and turns errors into one line and a status."""
+
+import difflib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stemsplit import __version__
+from stemsplit.cli import doctor, models, separate
+from stemsplit.cli._console import Console, prepare_streams
+from stemsplit.errors import Cancelled, ConfigError, StemsplitError
+
+FAILED, WRONG_USAGE, STOPPED = 1, 2, 130
+
+_APP_OPTIONS = ("--help", "-h", "--version")
+_DEBUG = "--debug"
+
+app = typer.Typer(
+    name="stemsplit",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(separate.separate)
+app.add_typer(models.app, name="models")
+app.command()(doctor.doctor)
+
+COMMANDS = ("separate", "models", "doctor")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        Console().result(f"stemsplit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def stemsplit(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+    debug: Annotated[bool, typer.Option(_DEBUG, help="Show where an error came from.")] = False,
+) -> None:
+    """Split a song into vocals, drums, bass and the rest.
+
+    `stemsplit song.mp3` is short for `stemsplit separate song.mp3`.
+    All its options: `stemsplit separate --help`.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and end the process with its status.
+
+    Args:
+        arguments: what follows the program's name; None takes the process's own.
+    """
+    prepare_streams()
+    words, wants_trace = _take_debug(sys.argv[1:] if arguments is None else list(arguments))
+    try:
+        app(with_command(words), prog_name="stemsplit")
+    except StemsplitError as error:
+        if wants_trace:
+            raise
+        Console().complain(f"stemsplit: {error}")
+        sys.exit(status_of(error))
+
+
+def status_of(error: StemsplitError) -> int:
+    """The exit status that tells of an error."""
+    if isinstance(error, Cancelled):
+        return STOPPED
+    return WRONG_USAGE if isinstance(error, ConfigError) else FAILED
+
+
+def with_command(words: Sequence[str]) -> list[str]:
+    """The arguments with the command that they leave out.
+
+    Whatever begins with neither a command nor an option of the program itself is for `separate`.
+    A file called like a command therefore needs `separate` in front. A media file whose name begins
+    with a dash, as a pattern of the shell may give it, gets a ``./``.
+    """
+    words = [_as_path(word) for word in words]
+    if not words or words[0] in COMMANDS or words[0] in _APP_OPTIONS:
+        return words
+    is_typo = words[0].isalpha() and difflib.get_close_matches(words[0], COMMANDS, cutoff=0.8)
+    if is_typo and not Path(words[0]).exists():
+        return words  # the parser names the command that was meant
+    return ["separate", *words]
+
+
+def _as_path(word: str) -> str:
+    if not word.startswith("-") or "." not in word:
+        return word
+    try:
+        return f"./{word}" if Path(word).is_file() else word
+    except (OSError, ValueError):
+        return word
+
+
+def _take_debug(words: Sequence[str]) -> tuple[list[str], bool]:
+    """Take ``--debug`` out, which may stand anywhere."""
+    end = words.index("--") if "--" in words else len(words)
+    options = [word for word in words[:end] if word != _DEBUG]
+    return [*options, *words[end:]], len(options) < end

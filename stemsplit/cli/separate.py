@@ -1,0 +1,168 @@
+"""`stemsplit separate`: songs in, stems out."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import typer
+
+from stemsplit import __version__
+from stemsplit.cli import _options as cli
+from stemsplit.cli._console import make_console
+from stemsplit.cli._progress import Reporter, make_reporter
+from stemsplit.separation.options import OutputOptions, SeparationOptions
+
+if TYPE_CHECKING:
+    from stemsplit.separation.batch_plan import BatchPlan
+    from stemsplit.separation.separator import Separator
+
+
+def separate(
+    songs: cli.Inputs,
+    model: cli.Model = cli.DEFAULT_MODEL,
+    stems: cli.Stems = None,
+    two_stems: cli.TwoStems = cli.SEPARATION.two_stems,
+    start: cli.Start = cli.OUTPUT.start_seconds,
+    stop: cli.Stop = cli.OUTPUT.stop_seconds,
+    repo: cli.Repo = None,
+    offline: cli.Offline = False,
+    out: cli.Out = cli.OUTPUT.folder,
+    template: cli.Template = cli.OUTPUT.template,
+    skip_existing: cli.SkipExisting = cli.OUTPUT.skip_existing,
+    overwrite: cli.Overwrite = cli.OUTPUT.overwrite,
+    format: cli.Format = None,
+    bit_depth: cli.BitDepth = cli.OUTPUT.bit_depth,
+    bitrate: cli.Bitrate = cli.OUTPUT.bitrate,
+    clip: cli.Clip = cli.OUTPUT.clip,
+    exact_sum: cli.ExactSum = False,
+    shifts: cli.Shifts = cli.SEPARATION.shifts,
+    seed: cli.Seed = cli.SEPARATION.seed,
+    overlap: cli.Overlap = cli.SEPARATION.overlap,
+    segment: cli.Segment = cli.SEPARATION.segment_seconds,
+    batch: cli.Batch = cli.SEPARATION.batch,
+    device: cli.Device = cli.SEPARATION.device,
+    precision: cli.Precision = cli.SEPARATION.precision,
+    jobs: cli.Jobs = cli.SEPARATION.jobs,
+    json: cli.Json = False,
+    quiet: cli.Quiet = False,
+    mp3: cli.Mp3 = False,
+    flac: cli.Flac = False,
+    int24: cli.Int24 = False,
+    float32: cli.Float32 = False,
+    mp3_bitrate: cli.Mp3Bitrate = None,
+    filename: cli.Filename = None,
+    clip_mode: cli.ClipMode = None,
+) -> None:
+    """Split songs into their stems.
+
+    One song, many, or whole folders. A file that stemsplit did not make of the
+    same song is never replaced, unless --overwrite says so.
+
+    Exit status: 0 done, 1 something failed, 2 wrong usage, 130 stopped.
+    """
+    from stemsplit.checkpoints.describe import describe_model
+    from stemsplit.separation.batch_plan import plan_batch, remainder_stem
+
+    described = describe_model(model, repo=repo)
+    options = SeparationOptions(
+        stems=None if stems is None else cli.names(stems),
+        two_stems=two_stems,
+        shifts=shifts,
+        seed=seed,
+        overlap=overlap,
+        segment_seconds=segment,
+        batch=batch,
+        jobs=jobs,
+        device=device,
+        precision=precision,  # type: ignore[arg-type]  # checked by the class
+        exact_sum=remainder_stem(described.stems) if exact_sum else None,
+    )
+    in_demucs = None if filename is None else f"{{model}}/{filename}"
+    clip_mode = "shared" if clip_mode == "rescale" else clip_mode
+    output = OutputOptions(
+        folder=out,
+        template=cli.either("--template", template, in_demucs, default=cli.OUTPUT.template),
+        format=cli.either("--format", format, mp3 and "mp3", flac and "flac", default="wav"),
+        bit_depth=cli.either("--bit-depth", bit_depth, int24 and 24, float32 and 32),
+        bitrate=cli.either("--bitrate", bitrate, mp3_bitrate),
+        clip=cli.either("--clip", clip, clip_mode, default=cli.OUTPUT.clip),
+        start_seconds=start,
+        stop_seconds=stop,
+        skip_existing=skip_existing,
+        overwrite=overwrite,
+    )
+    plan = plan_batch(
+        songs,
+        model=described.name,
+        model_stems=described.stems,
+        fingerprint=described.fingerprint,
+        options=options,
+        output=output,
+    )
+    about = {
+        "stemsplit": __version__,
+        "model": described.name,
+        "options": options,
+        "output": output,
+    }
+    reporter = make_reporter(make_console(is_json=json, is_quiet=quiet), about)
+    _run(plan, model, options, reporter, offline=offline, repo=repo)
+
+
+def _run(
+    plan: "BatchPlan",
+    model: str,
+    options: SeparationOptions,
+    reporter: Reporter,
+    *,
+    offline: bool,
+    repo: Path | None,
+) -> None:
+    from stemsplit.separation.batch import load_separator, run_batch
+
+    with reporter, _stop_on_signals() as stop:
+
+        def make_separator() -> "Separator":
+            separator = load_separator(
+                model,
+                options,
+                offline=offline,
+                repo=repo,
+                on_event=reporter,
+                on_download=reporter.download,
+                cancel=stop.cancel,
+            )
+            stop.is_gentle = True
+            return separator
+
+        finished = run_batch(plan, make_separator, on_event=reporter)
+    if finished.failed:
+        raise typer.Exit(1)
+
+
+class _Stop:
+    """What Ctrl-C does: once the songs are being worked on it asks for an end, else it is one."""
+
+    def __init__(self) -> None:
+        self.cancel = threading.Event()
+        self.is_gentle = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if not self.is_gentle or self.cancel.is_set():
+            raise KeyboardInterrupt
+        self.cancel.set()
+
+
+@contextmanager
+def _stop_on_signals() -> Iterator[_Stop]:
+    stop = _Stop()
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,116 @@
+"""What the options accept, and that their defaults are those of the library."""
+
+import inspect
+from typing import Any
+
+import pytest
+
+from stemsplit.cli import _options as cli
+from stemsplit.cli.separate import separate
+from stemsplit.errors import ConfigError
+from stemsplit.separation.options import OutputOptions, SeparationOptions
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("70", 70.0),
+        ("1:10", 70.0),
+        ("0:01:10.5", 70.5),
+        ("90", 90.0),
+        (".5", 0.5),
+        ("2:00:00", 7200.0),
+        ("100:00", 6000.0),
+        (12.5, 12.5),
+    ],
+)
+def test_times_as_people_write_them(text: str | float, seconds: float) -> None:
+    assert cli.clock(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1", "1:60", "1:2:3:4", "1:60:00", "nan", "inf", "1,5"])
+def test_what_is_no_time(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a time"):
+        cli.clock(text)
+
+
+def test_bit_rates_as_people_write_them() -> None:
+    assert [cli.kilobits(text) for text in ("320", "320k", "128K", 96)] == [320, 320, 128, 96]
+    with pytest.raises(ValueError, match="bit rate"):
+        cli.kilobits("loud")
+
+
+def test_lists_of_names() -> None:
+    assert cli.names(" vocals, drums ,") == ("vocals", "drums")
+    with pytest.raises(ConfigError, match="at least one name"):
+        cli.names(" , ")
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "much"])
+def test_a_number_must_be_usable(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 (float's own message is one of the two)
+        cli.share(text)
+
+
+@pytest.mark.parametrize(
+    ("values", "chosen"),
+    [
+        (("flac", False, False), "flac"),
+        ((None, "mp3", False), "mp3"),
+        (("mp3", "mp3", False), "mp3"),
+        ((None, False, None), "wav"),
+        (("wav", "mp3"), "mp3"),
+    ],
+)
+def test_one_thing_said_in_several_ways(values: tuple[Any, ...], chosen: str) -> None:
+    assert cli.either("--format", *values, default="wav") == chosen
+
+
+def test_things_that_contradict_each_other() -> None:
+    with pytest.raises(ConfigError, match="--format is asked to be flac and mp3"):
+        cli.either("--format", "flac", "mp3", default="wav")
+
+
+# Parameter of the command -> field of the library's options that it sets.
+SEPARATION_FIELDS = {
+    "stems": "stems",
+    "two_stems": "two_stems",
+    "shifts": "shifts",
+    "seed": "seed",
+    "overlap": "overlap",
+    "segment": "segment_seconds",
+    "batch": "batch",
+    "jobs": "jobs",
+    "device": "device",
+    "precision": "precision",
+}
+OUTPUT_FIELDS = {
+    "out": "folder",
+    "template": "template",
+    "bit_depth": "bit_depth",
+    "bitrate": "bitrate",
+    "clip": "clip",
+    "start": "start_seconds",
+    "stop": "stop_seconds",
+    "skip_existing": "skip_existing",
+    "overwrite": "overwrite",
+}
+
+
+@pytest.mark.parametrize(
+    ("fields", "options"),
+    [(SEPARATION_FIELDS, SeparationOptions()), (OUTPUT_FIELDS, OutputOptions())],
+    ids=["separation", "output"],
+)
+def test_the_command_has_the_defaults_of_the_library(
+    fields: dict[str, str], options: SeparationOptions | OutputOptions
+) -> None:
+    parameters = inspect.signature(separate).parameters
+    for parameter, name in fields.items():
+        assert parameters[parameter].default == getattr(options, name), parameter
+
+
+def test_every_option_of_the_library_can_be_set() -> None:
+    separation = {*SEPARATION_FIELDS.values(), "exact_sum"}
+    assert separation == set(vars(SeparationOptions()))
+    assert {*OUTPUT_FIELDS.values(), "format"} == set(vars(OutputOptions()))
