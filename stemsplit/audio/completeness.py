@@ -9,9 +9,9 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
+from stemsplit.audio.ogg import missing_from_last_page
+
 _STREAMED_SIZE_BYTES = 0x7FFF_F000  # sizes from here on, and zero, say "unknown": written to a pipe
-_OGG_HEADER_BYTES = 27
-_OGG_PAGE_BYTES = 27 + 255 + 255 * 255  # the longest there is
 
 
 def missing_bytes(path: Path) -> int:
@@ -27,7 +27,7 @@ def missing_bytes(path: Path) -> int:
         if magic in (b"RIFF", b"RF64"):
             return _missing_from_wav(file, size_bytes)
         if magic == b"OggS":
-            return _missing_from_ogg(file, size_bytes)
+            return missing_from_last_page(file)
     return 0
 
 
@@ -48,16 +48,3 @@ def _missing_from_wav(file: BinaryIO, size_bytes: int) -> int:
         else:
             file.seek(length + length % 2, 1)
     return 0
-
-
-def _missing_from_ogg(file: BinaryIO, size_bytes: int) -> int:
-    file.seek(max(size_bytes - _OGG_PAGE_BYTES, 0))
-    tail = file.read()
-    start = tail.rfind(b"OggS")
-    if start < 0:
-        return 0
-    page = tail[start:]
-    num_segments = page[26] if len(page) >= _OGG_HEADER_BYTES else 0
-    table = page[_OGG_HEADER_BYTES : _OGG_HEADER_BYTES + num_segments]
-    announced = _OGG_HEADER_BYTES + num_segments + sum(table)
-    return max(announced - len(page), 0)

@@ -74,7 +74,7 @@ class Quantiser:
         Returns:
             (N, C), int16, or int32 with the 24 bits on top.
         """
-        full_scale = 2 ** (self._bit_depth - 1)
+        full_scale = 1 << (self._bit_depth - 1)
         # float32 holds 24-bit steps exactly, and multiplying by a power of two is exact.
         steps = block.t().contiguous() * full_scale
         rounded = steps.round()
