@@ -6,7 +6,7 @@ Shapes: S stems, C audio channels, N samples.
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +19,19 @@ from stemsplit.audio.probe import AudioInfo
 from stemsplit.audio.reader import AudioReader
 from stemsplit.audio.resample import Resampler
 from stemsplit.checkpoints.load import LoadedModel, load_model
-from stemsplit.errors import ConfigError, UnknownModelError, UnsupportedAudioError, suggest
+from stemsplit.errors import (
+    Cancelled,
+    ConfigError,
+    UnknownModelError,
+    UnsupportedAudioError,
+    suggest,
+)
 from stemsplit.separation.background import Background
 from stemsplit.separation.device import choose_device
 from stemsplit.separation.ensemble import Ensemble, ProgressCallback, with_segment
 from stemsplit.separation.events import EventSink, ModelReady, Notice
 from stemsplit.separation.options import SeparationOptions
+from stemsplit.separation.piped import SpooledInput, spool_if_pipe
 from stemsplit.separation.signal import SignalWindow
 from stemsplit.separation.statistics import TrackStatistics
 
@@ -41,6 +48,9 @@ class StemBlock:
 
     stems: dict[str, Tensor]
     """Each (C, n), float32, at the song's own sample rate."""
+
+    mix: Tensor | None = None
+    """The same stretch (C, n) of the song itself, where it was asked for."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,9 @@ class Separation:
 class PreparedSong:
     """A song that has been read once: what the second reading needs to know."""
 
+    path: Path
+    """The file as the user named it; empty for an array."""
+
     open_blocks: Callable[[], Iterator[Tensor]]
     """Begins a new reading: pieces (C, n) at the song's own rate."""
 
@@ -77,6 +90,9 @@ class PreparedSong:
 
     downmixed_from: int | None = None
     """Channels of the file when it had more than two."""
+
+    spooled: SpooledInput | None = None
+    """Keeps the copy of a pipe alive."""
 
     @property
     def duration_seconds(self) -> float:
@@ -189,7 +205,10 @@ class Separator:
         if not bool(torch.isfinite(signal).all()):
             raise UnsupportedAudioError("The mix holds NaN or infinite samples: remove them first.")
         prepared = self._prepare(
-            lambda: iter(signal.split(_ARRAY_BLOCK_SAMPLES, dim=-1)), sample_rate, signal.shape[0]
+            Path(),
+            lambda: iter(signal.split(_ARRAY_BLOCK_SAMPLES, dim=-1)),
+            sample_rate,
+            signal.shape[0],
         )
         blocks = list(self.stream_prepared(prepared, on_progress=on_progress))
         stems = {name: torch.cat([b.stems[name] for b in blocks], dim=-1) for name in self.stems}
@@ -230,42 +249,46 @@ class Separator:
         Raises:
             AudioError: the file cannot be read, or holds no samples.
         """
-
-        def open_reader() -> AudioReader:
-            return AudioReader(path, start_seconds=start_seconds, stop_seconds=stop_seconds)
-
-        def open_blocks() -> Iterator[Tensor]:
-            with open_reader() as reader:
-                yield from reader
-
-        with open_reader() as reader:
-            info, rate, channels = reader.info, reader.sample_rate, reader.channels
-            downmixed_from = reader.downmixed_from
-        return self._prepare(open_blocks, rate, channels, info=info, downmixed_from=downmixed_from)
+        spooled = spool_if_pipe(path)
+        reader = AudioReader(spooled.path, start_seconds=start_seconds, stop_seconds=stop_seconds)
+        prepared = self._prepare(
+            path, reader.__iter__, reader.sample_rate, reader.channels, info=reader.info
+        )
+        return replace(prepared, downmixed_from=reader.downmixed_from, spooled=spooled)
 
     def stream_prepared(
-        self, song: PreparedSong, *, on_progress: ProgressCallback | None = None
+        self,
+        song: PreparedSong,
+        *,
+        with_mix: bool = False,
+        on_progress: ProgressCallback | None = None,
     ) -> Iterator[StemBlock]:
-        """Separate a song that has been prepared; see `stream`."""
-        answer = self._at_song_rate(song, on_progress)
-        if self.options.two_stems is None and self.options.exact_sum is None:
-            start = 0
-            for piece in answer:
-                yield StemBlock(start, dict(zip(self._wanted, piece, strict=True)))
-                start += piece.shape[-1]
-            return
+        """Separate a song that has been prepared; see `stream`.
+
+        Args:
+            song: what `prepare` returned.
+            with_mix: hand out the song itself as well.
+            on_progress: told the finished share, from 0 to 1.
+        """
+        is_partial = self.options.two_stems is None and self.options.exact_sum is None
+        mix: SignalWindow | None = None
+        if with_mix or not is_partial:
+            mix = SignalWindow(song.open_blocks(), song.num_samples)
         start = 0
-        mix = SignalWindow(song.open_blocks(), song.num_samples)
-        for piece in answer:
+        for piece in self._at_song_rate(song, on_progress):
             stop = start + piece.shape[-1]
-            yield StemBlock(start, self._complete(piece, mix.take(start, stop)))
-            mix.drop(stop)
+            stems = dict(zip(self._wanted, piece, strict=True))
+            heard = None
+            if mix is not None:
+                heard = mix.take(start, stop)
+                stems = self._complete(stems, heard)
+                mix.drop(stop)
+            yield StemBlock(start, stems, heard if with_mix else None)
             start = stop
 
-    def _complete(self, piece: Tensor, mix: Tensor) -> dict[str, Tensor]:
+    def _complete(self, stems: dict[str, Tensor], mix: Tensor) -> dict[str, Tensor]:
         """Add what the networks left over: as a stem of its own, or to one of the stems."""
-        stems = dict(zip(self._wanted, piece, strict=True))
-        rest = mix - piece.sum(dim=0)
+        rest = mix - torch.stack(list(stems.values())).sum(dim=0)
         if self.options.two_stems is not None:
             return {**stems, f"no_{self.options.two_stems}": rest}
         if self.options.exact_sum is not None:
@@ -274,12 +297,12 @@ class Separator:
 
     def _prepare(
         self,
+        path: Path,
         open_blocks: Callable[[], Iterator[Tensor]],
         sample_rate: int,
         channels: int,
         *,
         info: AudioInfo | None = None,
-        downmixed_from: int | None = None,
     ) -> PreparedSong:
         statistics = TrackStatistics()
         num_samples = 0
@@ -287,14 +310,14 @@ class Separator:
         def counted() -> Iterator[Tensor]:
             nonlocal num_samples
             for block in open_blocks():
+                if self.cancel.is_set():
+                    raise Cancelled("Stopped.")
                 num_samples += block.shape[-1]
                 yield block
 
         for block in _resampled(counted(), sample_rate, self.sample_rate):
             statistics.update(block)
-        return PreparedSong(
-            open_blocks, sample_rate, channels, num_samples, statistics, info, downmixed_from
-        )
+        return PreparedSong(path, open_blocks, sample_rate, channels, num_samples, statistics, info)
 
     def _at_song_rate(
         self, song: PreparedSong, on_progress: ProgressCallback | None
