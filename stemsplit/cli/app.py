@@ -1,10 +1,12 @@
 """The command line: puts the commands together and turns errors into one line and a status."""
 
+import contextlib
 import difflib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -17,6 +19,7 @@ FAILED, WRONG_USAGE, STOPPED = 1, 2, 130
 
 _APP_OPTIONS = ("--help", "-h", "--version")
 _DEBUG = "--debug"
+_STOPPED_LINE = "stopped; finished songs stay, and --skip-existing goes on with the rest."
 
 app = typer.Typer(
     name="stemsplit",
@@ -63,13 +66,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     prepare_streams()
     words, wants_trace = _take_debug(sys.argv[1:] if arguments is None else list(arguments))
+    status = 0
     try:
         app(with_command(words), prog_name="stemsplit")
     except StemsplitError as error:
         if wants_trace:
             raise
-        Console().complain(f"stemsplit: {error}")
-        sys.exit(status_of(error))
+        status = status_of(error)
+        Console().complain(f"stemsplit: {_STOPPED_LINE if status == STOPPED else error}")
+    except SystemExit as stop:
+        status = stop.code if isinstance(stop.code, int) else FAILED
+    if status == STOPPED:
+        _leave()
+    sys.exit(status)
+
+
+def _leave() -> NoReturn:
+    """End now, without waiting for threads: one may be reading a pipe that never ends."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
+    os._exit(STOPPED)
 
 
 def status_of(error: StemsplitError) -> int:

@@ -67,7 +67,7 @@ def separate(
     from stemsplit.checkpoints.describe import describe_model
     from stemsplit.separation.batch_plan import plan_batch, remainder_stem
 
-    described = describe_model(model, repo=repo)
+    described = describe_model(model, repo=repo, offline=offline)
     options = SeparationOptions(
         stems=None if stems is None else cli.names(stems),
         two_stems=two_stems,
@@ -95,14 +95,7 @@ def separate(
         skip_existing=skip_existing,
         overwrite=overwrite,
     )
-    plan = plan_batch(
-        songs,
-        model=described.name,
-        model_stems=described.stems,
-        fingerprint=described.fingerprint,
-        options=options,
-        output=output,
-    )
+    plan = plan_batch(songs, model=described, options=options, output=output)
     about = {
         "stemsplit": __version__,
         "model": described.name,

@@ -1,12 +1,13 @@
 """Everything about a run that can be decided, and refused, before any work. Needs no torch."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from stemsplit.audio.formats import OutputFormat, resolve_format
 from stemsplit.audio.probe import probe
+from stemsplit.checkpoints.describe import ModelDescription
 from stemsplit.errors import (
     AudioError,
     ConfigError,
@@ -16,6 +17,7 @@ from stemsplit.errors import (
     suggest,
 )
 from stemsplit.separation.collect import Song, collect, is_pipe
+from stemsplit.separation.events import Notice
 from stemsplit.separation.ledger import Ledger, file_digest, settings_digest
 from stemsplit.separation.naming import Naming, SongJob, Tags, Template, plan_jobs
 from stemsplit.separation.options import OutputOptions, SeparationOptions
@@ -42,16 +44,14 @@ class BatchPlan:
     settings: str
     """Digest of what decides the stems, for the ledger."""
 
-    notices: tuple[str, ...] = ()
-    """What the user should know about the choice of songs."""
+    notices: tuple[Notice, ...] = ()
+    """What the user should know about the model and the choice of songs."""
 
 
 def plan_batch(
     inputs: Sequence[str],
     *,
-    model: str,
-    model_stems: Sequence[str],
-    fingerprint: str,
+    model: ModelDescription,
     options: SeparationOptions,
     output: OutputOptions,
 ) -> BatchPlan:
@@ -59,9 +59,7 @@ def plan_batch(
 
     Args:
         inputs: what the user named, see `collect`.
-        model: its name, for the paths.
-        model_stems: the stems it can predict.
-        fingerprint: of the model, changing with its weights.
+        model: what will separate them.
         options: how songs will be separated.
         output: what will be written, and where.
 
@@ -74,11 +72,11 @@ def plan_batch(
     """
     _check_device(options.device)
     output_format = resolve_format(output.format, output.bit_depth, output.bitrate)
-    stems = output_format.order_stems(output_stems(model, model_stems, options))
+    stems = output_format.order_stems(output_stems(model.name, model.stems, options))
     naming = Naming(
         template=Template(output.template),
         folder=output.folder,
-        model=model,
+        model=model.name,
         stems=stems,
         extension=output_format.extension,
         is_single_file=output_format.format.is_single_file,
@@ -86,22 +84,35 @@ def plan_batch(
     _check_writable(output.folder)
     found = collect(inputs, output_folder=output.folder)
     jobs = plan_jobs(found.songs, naming, read_tags=_read_tags)
-    settings = settings_digest(fingerprint, options, output)
+    settings = settings_digest(model.fingerprint, options, output)
     ledger = Ledger(output.folder)
     done = {id(job) for job in jobs if output.skip_existing and _is_current(ledger, job, settings)}
     waiting = tuple(job for job in jobs if id(job) not in done)
     if not output.overwrite:
         _check_in_the_way(waiting, ledger)
     return BatchPlan(
-        model=model,
+        model=model.name,
         stems=stems,
         jobs=waiting,
         skipped=tuple(job for job in jobs if id(job) in done),
         output=output,
         output_format=output_format,
         settings=settings,
-        notices=found.notices,
+        notices=(
+            *_about_model(model),
+            *(Notice(message=text, is_warning=True) for text in found.notices),
+        ),
     )
+
+
+def _about_model(model: ModelDescription) -> Iterator[Notice]:
+    if model.deprecated_by is not None:
+        message = f"The model {model.name} is deprecated: use {model.deprecated_by}."
+        yield Notice(message=message, is_warning=True)
+    if not model.is_cached and model.licence is not None:
+        yield Notice(
+            message=f"First use of {model.name}; the terms of its weights: {model.licence}"
+        )
 
 
 def output_stems(

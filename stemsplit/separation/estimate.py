@@ -183,7 +183,7 @@ def survey(plan: BatchPlan) -> Survey:
     for source in sample:
         try:
             info = probe(source)
-        except AudioError:  # said when its turn comes
+        except (AudioError, OSError):  # said when its turn comes
             continue
         length = _asked_seconds(info.duration_seconds or 0.0, plan.output)
         seconds += length

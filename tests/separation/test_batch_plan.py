@@ -14,10 +14,11 @@ from stemsplit.errors import (
     StemsplitError,
     UnknownModelError,
 )
-from stemsplit.models.base import STEMS_4, STEMS_6
+from stemsplit.models.base import STEMS_6
 from stemsplit.separation.batch_plan import BatchPlan, output_stems, plan_batch, remainder_stem
 from stemsplit.separation.ledger import LEDGER_NAME, Ledger, file_digest
 from stemsplit.separation.options import OutputOptions, SeparationOptions
+from tests.separation.described import described
 
 Plan = Callable[..., BatchPlan]
 
@@ -37,9 +38,7 @@ def plan(folder: Path) -> Plan:
         names = set(vars(OutputOptions()))
         return plan_batch(
             inputs or ("song.mp3",),
-            model=model,
-            model_stems=STEMS_4,
-            fingerprint=fingerprint,
+            model=described(model, fingerprint),
             options=SeparationOptions(**{k: v for k, v in settings.items() if k not in names}),
             output=OutputOptions(**{k: v for k, v in settings.items() if k in names}),
         )
@@ -181,6 +180,20 @@ def test_an_unwritable_folder_is_refused(
     monkeypatch.setattr(os, "access", lambda path, _: Path(path).absolute() != folder)
     with pytest.raises(EncodeError, match="may not be written there"):
         plan()
+
+
+def test_the_terms_of_a_model_are_told_before_its_first_use(plan: Plan) -> None:
+    (notice,) = plan().notices
+    assert "scientific use" in notice.message
+    assert not notice.is_warning
+
+
+def test_a_deprecated_model_names_its_successor() -> None:
+    model = replace(described("old"), deprecated_by="new", licence=None)
+    planned = plan_batch(["-"], model=model, options=SeparationOptions(), output=OutputOptions())
+    assert [notice.message for notice in planned.notices] == [
+        "The model old is deprecated: use new."
+    ]
 
 
 def test_stems_come_in_the_order_of_the_model() -> None:

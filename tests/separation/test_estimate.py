@@ -7,7 +7,6 @@ import pytest
 
 from stemsplit.audio.formats import resolve_format
 from stemsplit.audio.probe import AudioInfo, probe
-from stemsplit.models.base import STEMS_4
 from stemsplit.separation import estimate
 from stemsplit.separation.batch_plan import BatchPlan, plan_batch
 from stemsplit.separation.estimate import (
@@ -27,6 +26,7 @@ from stemsplit.separation.events import (
     SongStarted,
 )
 from stemsplit.separation.options import OutputOptions, SeparationOptions
+from tests.separation.described import described
 
 SONG = Path("0.wav")
 STARTED = SongStarted(song=SONG, index=0, duration_seconds=4.0)
@@ -50,9 +50,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def plan(*songs: str, **output: Any) -> BatchPlan:
     return plan_batch(
         songs,
-        model="m",
-        model_stems=STEMS_4,
-        fingerprint="f",
+        model=described(),
         options=SeparationOptions(),
         output=OutputOptions(**output),
     )
