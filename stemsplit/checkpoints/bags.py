@@ -9,11 +9,14 @@ trained_on: ...                  # optional, ours
 ```
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
+from stemsplit.checkpoints.catalog import check_stem_weights
+from stemsplit.checkpoints.weights import CheckpointInfo
 from stemsplit.errors import CatalogFormatError
 
 _MAX_BYTES = 100_000
@@ -78,6 +81,37 @@ def format_bag(bag: Bag) -> str:
     }
     kept = {key: data[key] for key in _KEYS if data[key] is not None}
     return yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, default_flow_style=None)
+
+
+def combine(
+    infos: Sequence[CheckpointInfo], bag: Bag | None, *, origin: str
+) -> tuple[CheckpointInfo, tuple[tuple[float, ...], ...]]:
+    """Check that networks can answer together.
+
+    Args:
+        infos: what the files say about their networks.
+        bag: how they are combined; None weighs them equally.
+        origin: what to call the ensemble in messages.
+
+    Returns:
+        What they have in common, and the stem weights.
+
+    Raises:
+        CatalogFormatError: they differ in stems, sample rate or channels, or the stem weights do
+            not fit.
+    """
+    first = infos[0]
+    for info in infos[1:]:
+        if (info.stems, info.sample_rate, info.channels) != (
+            first.stems,
+            first.sample_rate,
+            first.channels,
+        ):
+            raise CatalogFormatError(
+                f"{origin}: its networks differ in stems, sample rate or channels."
+            )
+    rows = bag.stem_weights if bag is not None else None
+    return first, check_stem_weights(rows, len(infos), first.stems, origin)
 
 
 def _is_file_name(name: str) -> bool:

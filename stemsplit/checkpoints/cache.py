@@ -214,6 +214,19 @@ class Cache:
         self._write_json(self._record(weights_id), record)
         return stored
 
+    def part(self, weights_id: str, contents: str) -> Path:
+        """Where an unfinished download is kept.
+
+        Args:
+            weights_id: whose weights they will be.
+            contents: what tells this file from any other, such as its published hash.
+
+        Raises:
+            CheckpointError: the cache cannot be written.
+        """
+        key = hashlib.sha256(contents.encode()).hexdigest()[:16]
+        return self.make(self.incoming) / f"{_file_name(weights_id)}-{key}.part"
+
     def remove(self, weights_id: str) -> int:
         """Delete weights and everything left of their download.
 

@@ -48,6 +48,11 @@ def is_offline() -> bool:
     return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
 
 
+def cache_name(repository: str, revision: str | None) -> str:
+    """Name under which the cache keeps a hub model."""
+    return f"hf:{repository}{f'@{revision}' if revision else ''}"
+
+
 def locate(file: PublishedFile) -> HubFile:
     """Where a file of the hub is to be fetched.
 
