@@ -104,8 +104,8 @@ class QuietReporter(Reporter):
     def show(self, event: Event) -> None:
         """Print paths, warnings and failures."""
         if isinstance(event, SongFinished | SongSkipped):
-            for path in dict.fromkeys(event.files.values()):
-                self.console.result(str(path))
+            for path in _paths(event):
+                self.console.result(path)
         elif isinstance(event, SongFailed):
             self.console.complain(_failure(event))
         elif isinstance(event, Notice) and event.is_warning:
@@ -177,13 +177,15 @@ class LogReporter(Reporter):
 
     def summary(self, totals: BatchFinished) -> None:
         """Print what became of every song."""
-        if len(self.results) == 1 and isinstance(self.results[0], SongFinished):
-            self.console.result(_where(self.results[0].files))
+        only = self.results[0] if self.num_songs == len(self.results) == 1 else None
+        if isinstance(only, SongFinished):
+            self.console.result("\n".join(_paths(only)))
             return
         if self.results:
             head = ("song", "result", "length", "took", "speed", "where")
             self.console.table(head, [_row(result) for result in self.results])
-        self.console.result(_totals(totals))
+        undone = self.num_songs - totals.finished - totals.failed
+        self.console.result(_totals(totals, undone))
 
 
 class BarReporter(LogReporter):
@@ -366,16 +368,18 @@ def _folder(files: Mapping[str, Path]) -> str:
     return str(folders.pop()) if len(folders) == 1 else str(next(iter(files.values())))
 
 
-def _where(files: Mapping[str, Path]) -> str:
-    return "\n".join(str(path) for path in dict.fromkeys(files.values()))
+def _paths(result: SongFinished | SongSkipped) -> list[str]:
+    return [str(path) for path in dict.fromkeys(result.files.values())]
 
 
-def _totals(totals: BatchFinished) -> str:
+def _totals(totals: BatchFinished, undone: int) -> str:
     counts = [f"{totals.finished} done"]
     if totals.skipped:
         counts.append(f"{totals.skipped} already there")
     if totals.failed:
         counts.append(f"{totals.failed} failed")
+    if undone:
+        counts.append(f"{undone} not done")
     return f"{', '.join(counts)} in {duration(totals.elapsed_seconds)}."
 
 

@@ -57,6 +57,10 @@ class SeparationOptions:
             raise ConfigError(
                 f"--stems needs distinct names, got {','.join(self.stems) or 'none'}."
             )
+        if self.exact_sum is not None and (self.stems or self.two_stems) is not None:
+            raise ConfigError(
+                "--exact-sum needs all stems of the model: leave out --stems and --two-stems."
+            )
         if self.shifts < 0:
             raise ConfigError(f"--shifts must be 0 or more, got {self.shifts}.")
         if not 0 <= self.overlap < 1:
