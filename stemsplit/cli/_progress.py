@@ -51,7 +51,7 @@ class Reporter:
     def __init__(self, console: Console) -> None:
         """Report to a console."""
         self.console = console
-        self.num_songs = 0
+        self.num_songs = self.num_skipped = 0
         self.results: list[SongFinished | SongFailed | SongSkipped] = []
         self.totals: BatchFinished | None = None
         self._last_download = 0.0
@@ -59,7 +59,7 @@ class Reporter:
     def __call__(self, event: Event) -> None:
         """Take in an event."""
         if isinstance(event, BatchStarted):
-            self.num_songs = len(event.songs)
+            self.num_songs, self.num_skipped = len(event.songs), len(event.skipped)
         elif isinstance(event, SongFinished | SongFailed | SongSkipped):
             self.results.append(event)
         elif isinstance(event, BatchFinished):
@@ -177,13 +177,13 @@ class LogReporter(Reporter):
 
     def summary(self, totals: BatchFinished) -> None:
         """Print what became of every song."""
-        only = self.results[0] if self.num_songs == len(self.results) == 1 else None
-        if isinstance(only, SongFinished):
-            self.console.result("\n".join(_paths(only)))
+        if self.num_songs + self.num_skipped == 1:
+            for result in self.results:
+                if not isinstance(result, SongFailed):  # which was said already
+                    self.console.result("\n".join(_paths(result)))
             return
-        if self.results:
-            head = ("song", "result", "length", "took", "speed", "where")
-            self.console.table(head, [_row(result) for result in self.results])
+        head = ("song", "result", "length", "took", "speed", "where")
+        self.console.table(head, [_row(result) for result in self.results])
         undone = self.num_songs - totals.finished - totals.failed
         self.console.result(_totals(totals, undone))
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from stemsplit.checkpoints.cache import default_root
 from stemsplit.errors import Cancelled, DeviceError, StemsplitError
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from stemsplit.separation.separator import PreparedSong, Separator
 
 _POLL_SECONDS = 0.1  # how soon a stop is noticed while a song is being read
+_GRACE_SECONDS = 1.0  # for a reading that is to end
 
 
 def load_separator(
@@ -59,10 +60,9 @@ def load_separator(
         on_download: told how far a download is.
         cancel: set it from another thread to stop the separation.
     """
+    began = time.perf_counter()
     from stemsplit.checkpoints.load import load_model
     from stemsplit.separation.separator import Separator
-
-    began = time.perf_counter()
 
     def tell(event: Event) -> None:
         if isinstance(event, ModelReady):  # loading counts, which the separator does not see
@@ -159,33 +159,50 @@ def _run(plan: BatchPlan, separator: "Separator", tally: _Tally, on_event: Event
             tally.duration_seconds += finished.duration_seconds
             _record(ledger, job, finished, plan, read.digest, tell)
 
-    reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="read-ahead")
-    try:
-        for index, (job, reading) in enumerate(_one_ahead(plan, separator, reader)):
+    with _ReadAhead(plan, separator) as songs:
+        for index, (job, reading) in enumerate(songs):
             separate(index, job, reading)
-    except BaseException:
-        separator.cancel.set()  # ends the reading of the next song
-        raise
-    finally:
-        reader.shutdown(wait=False, cancel_futures=True)  # a pipe may keep it waiting for ever
 
 
-def _one_ahead(
-    plan: BatchPlan, separator: "Separator", reader: ThreadPoolExecutor
-) -> Iterator[tuple[SongJob, Future[_Reading]]]:
-    """The jobs in order, each with its reading under way and that of the next one lined up."""
+class _ReadAhead:
+    """The songs of a plan, each with its reading under way and that of the next one lined up."""
 
-    def read(job: SongJob) -> _Reading:
-        start, stop = plan.output.start_seconds, plan.output.stop_seconds
-        song = separator.prepare(job.source, start_seconds=start, stop_seconds=stop)
+    def __init__(self, plan: BatchPlan, separator: "Separator") -> None:
+        self._jobs = plan.jobs
+        self._start, self._stop = plan.output.start_seconds, plan.output.stop_seconds
+        self._separator = separator
+        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="read-ahead")
+        self._pending: Future[_Reading] | None = None
+
+    def __iter__(self) -> Iterator[tuple[SongJob, Future[_Reading]]]:
+        ahead = self._begin(self._jobs[0])
+        for job, following in zip(self._jobs, (*self._jobs[1:], None), strict=True):
+            reading = ahead
+            if following is not None:
+                ahead = self._begin(following)
+            yield job, reading
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self._separator.cancel.set()  # ends a reading that is under way
+        self._reader.shutdown(wait=False)
+        if self._pending is not None:  # a pipe may keep it for ever, so only for a moment
+            wait([self._pending], timeout=_GRACE_SECONDS)
+
+    def _begin(self, job: SongJob) -> Future[_Reading]:
+        self._pending = self._reader.submit(self._read, job)
+        return self._pending
+
+    def _read(self, job: SongJob) -> _Reading:
+        if self._separator.cancel.is_set():
+            raise Cancelled("Stopped.")
+        song = self._separator.prepare(
+            job.source, start_seconds=self._start, stop_seconds=self._stop
+        )
         return _Reading(song, file_digest(job.source))
-
-    ahead = reader.submit(read, plan.jobs[0])
-    for job, following in zip(plan.jobs, (*plan.jobs[1:], None), strict=True):
-        reading = ahead
-        if following is not None:
-            ahead = reader.submit(read, following)
-        yield job, reading
 
 
 def _await(reading: Future[_Reading], cancel: threading.Event) -> _Reading:

@@ -31,7 +31,7 @@ from stemsplit.separation.device import choose_device
 from stemsplit.separation.ensemble import Ensemble, ProgressCallback, with_segment
 from stemsplit.separation.events import EventSink, ModelReady, Notice
 from stemsplit.separation.options import SeparationOptions
-from stemsplit.separation.piped import SpooledInput, spool_if_pipe
+from stemsplit.separation.piped import SpooledInput, called, spool_if_pipe
 from stemsplit.separation.signal import SignalWindow
 from stemsplit.separation.statistics import TrackStatistics
 
@@ -249,11 +249,14 @@ class Separator:
         Raises:
             AudioError: the file cannot be read, or holds no samples.
         """
-        spooled = spool_if_pipe(path)
-        reader = AudioReader(spooled.path, start_seconds=start_seconds, stop_seconds=stop_seconds)
-        prepared = self._prepare(
-            path, reader.__iter__, reader.sample_rate, reader.channels, info=reader.info
-        )
+        spooled = spool_if_pipe(path, self.cancel)
+        with called(path, spooled):
+            reader = AudioReader(
+                spooled.path, start_seconds=start_seconds, stop_seconds=stop_seconds
+            )
+            prepared = self._prepare(
+                path, reader.__iter__, reader.sample_rate, reader.channels, info=reader.info
+            )
         return replace(prepared, downmixed_from=reader.downmixed_from, spooled=spooled)
 
     def stream_prepared(

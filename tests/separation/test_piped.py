@@ -1,0 +1,102 @@
+import gc
+import io
+import os
+import sys
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from stemsplit.errors import Cancelled, DecodeError
+from stemsplit.separation.piped import SpooledInput, called, spool_if_pipe
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where temporary files go during the test."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    return folder
+
+
+def standard_input(monkeypatch: pytest.MonkeyPatch, source: io.RawIOBase | io.BytesIO) -> None:
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=source))
+
+
+def test_a_file_is_used_as_it_is(temporary: Path, tmp_path: Path) -> None:
+    song = tmp_path / "song.wav"
+    song.touch()
+    assert spool_if_pipe(song, threading.Event()) == SpooledInput(song)
+    assert list(temporary.iterdir()) == []
+
+
+def test_standard_input_becomes_a_file_that_goes_with_its_owner(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    standard_input(monkeypatch, io.BytesIO(b"music" * 1000))
+    spooled = spool_if_pipe(Path("-"), threading.Event())
+    assert spooled.path.read_bytes() == b"music" * 1000
+    assert spooled.path.parent == temporary
+    del spooled
+    gc.collect()
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no named pipes in folders")
+def test_a_named_pipe_is_copied(temporary: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(b"music",))
+    writer.start()
+    spooled = spool_if_pipe(pipe, threading.Event())
+    writer.join()
+    assert spooled.path.read_bytes() == b"music"
+
+
+class Endless(io.RawIOBase):
+    """Gives zeros for ever, and sets an event on the way."""
+
+    def __init__(self, event: threading.Event) -> None:
+        self._event = event
+        self._num_reads = 0
+
+    def read(self, num_bytes: int = -1) -> bytes:
+        self._num_reads += 1
+        if self._num_reads == 3:
+            self._event.set()
+        return bytes(num_bytes)
+
+
+def test_a_stop_ends_the_copying_and_deletes_the_copy(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cancel = threading.Event()
+    standard_input(monkeypatch, Endless(cancel))
+    with pytest.raises(Cancelled):
+        spool_if_pipe(Path("-"), cancel)
+    assert list(temporary.iterdir()) == []
+
+
+class Broken(io.RawIOBase):
+    def read(self, num_bytes: int = -1) -> bytes:
+        raise OSError(28, "No space left on device")
+
+
+def test_a_broken_pipe_is_said_and_its_copy_deleted(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    standard_input(monkeypatch, Broken())
+    with pytest.raises(DecodeError, match="Cannot read -: No space left on device"):
+        spool_if_pipe(Path("-"), threading.Event())
+    assert list(temporary.iterdir()) == []
+
+
+def test_errors_speak_of_the_pipe() -> None:
+    spooled = SpooledInput(Path("/tmp/copy"))
+    with (
+        pytest.raises(DecodeError, match=r"^Cannot read -: no audio\.$"),
+        called(Path("-"), spooled),
+    ):
+        raise DecodeError("Cannot read /tmp/copy: no audio.")
