@@ -14,7 +14,9 @@ from stemsplit.errors import UnknownModelError, suggest
 
 DEFAULT_MODEL = "htdemucs"
 
-_HUB_NAME = re.compile(r"hf:(?://)?(?P<repository>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?/?")
+_HUB_NAME = re.compile(
+    r"hf:(?://)?(?P<repository>\w[\w.-]*/\w[\w.-]*)(?:@(?P<revision>\w[\w./-]*))?/?"
+)
 
 
 def resolve(
@@ -57,7 +59,7 @@ def _look_up(name: str, repo: Path | None, cache: Cache, offline: bool) -> Resol
     if stored is not None and stored.kind == "registered":
         return from_stored(stored)
     path = Path(name).expanduser()
-    if path.exists():
+    if name and path.exists():
         return model_at(path)
     if name.startswith("hf:"):
         return _on_hub(name, cache, offline)
