@@ -3,14 +3,16 @@
 Most formats state their length and ffmpeg passes it on. Two do not reach us that way: of a wav file
 cut short ffmpeg reports the length that is left, and of an Ogg file the position of the last whole
 page. Both say plainly in their own headers that something is missing.
+
+Source: RFC 3533, section 6, for the pages of Ogg; EBU Tech 3306 for RF64.
 """
 
 import struct
 from pathlib import Path
 from typing import BinaryIO
 
-from stemsplit.audio.ogg import missing_from_last_page
-
+_OGG_HEADER_BYTES = 27
+_OGG_PAGE_BYTES = 27 + 255 + 255 * 255  # the longest there is
 _STREAMED_SIZE_BYTES = 0x7FFF_F000  # sizes from here on, and zero, say "unknown": written to a pipe
 
 
@@ -27,7 +29,7 @@ def missing_bytes(path: Path) -> int:
         if magic in (b"RIFF", b"RF64"):
             return _missing_from_wav(file, size_bytes)
         if magic == b"OggS":
-            return missing_from_last_page(file)
+            return _missing_from_ogg(file, size_bytes)
     return 0
 
 
@@ -48,3 +50,15 @@ def _missing_from_wav(file: BinaryIO, size_bytes: int) -> int:
         else:
             file.seek(length + length % 2, 1)
     return 0
+
+
+def _missing_from_ogg(file: BinaryIO, size_bytes: int) -> int:
+    file.seek(max(size_bytes - _OGG_PAGE_BYTES, 0))
+    tail = file.read()
+    page = tail[max(tail.rfind(b"OggS"), 0) :]
+    if len(page) < _OGG_HEADER_BYTES:
+        return _OGG_HEADER_BYTES - len(page)
+    num_segments = page[_OGG_HEADER_BYTES - 1]
+    table = page[_OGG_HEADER_BYTES : _OGG_HEADER_BYTES + num_segments]
+    announced = _OGG_HEADER_BYTES + num_segments + sum(table)
+    return max(announced - len(page), 0) if page.startswith(b"OggS") else 0

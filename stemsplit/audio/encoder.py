@@ -15,7 +15,6 @@ from torch import Tensor
 from stemsplit.audio.ffmpeg import FFmpegProcess, file_input, file_output, pipe_input
 from stemsplit.audio.formats import OutputFormat
 from stemsplit.audio.levels import Quantiser
-from stemsplit.audio.ogg import set_last_position
 from stemsplit.audio.spool import as_bytes
 from stemsplit.audio.stems_file import add_stem_box, track_name
 from stemsplit.audio.tags import cover_input
@@ -63,7 +62,6 @@ class Encoder:
         self._destination = destination
         self._format = output_format
         self._tracks = tracks
-        self._num_samples = 0
         self._quantisers = [
             Quantiser(output_format.bit_depth, seed + place)
             for place in range(len(tracks))
@@ -95,7 +93,6 @@ class Encoder:
             samples = torch.cat(list(rounded), dim=1)
         else:
             samples = torch.cat(list(blocks)).t().contiguous()
-        self._num_samples += samples.shape[0]
         if not samples.numel():
             return
         try:
@@ -116,8 +113,6 @@ class Encoder:
         try:
             if self._format.format.is_single_file:
                 add_stem_box(self._path, self._tracks[1:])
-            elif self._format.name == "ogg":
-                set_last_position(self._path, self._num_samples)
         except (OSError, ValueError) as error:
             raise write_error(self._destination, str(error)) from error
 

@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -36,7 +37,7 @@ _SUMMARY = re.compile(
     r"^(Error opening (input|output)|Error initializing the muxer|Conversion failed|Exiting"
     r"|Task finished|Terminating thread|Nothing was written|Error sending frames"
     r"|At least one output|Could not open encoder before EOF|Error writing trailer"
-    r"|Error initializing filters|Invalid argument$)"
+    r"|Error initializing filters|Error closing file|Invalid argument$)"
 )
 
 _log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ def _find_ffmpeg(wanted: str) -> str:
                 f"Cannot run ffmpeg: {ENVIRONMENT_VARIABLE}={wanted} is not a program. "
                 "Set it to a path or a name on PATH, or unset it to use the built-in ffmpeg."
             )
-        return found
+        return str(found)
     try:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError as error:
@@ -104,6 +105,7 @@ class FFmpegProcess:
         output: what to run, made by `file_output` or `pipe_output`.
         log_level: what ffmpeg reports: `level+warning` marks each line with its severity, `info`
             also describes the input.
+        kept_lines: how many of the last lines that it reports are kept.
         has_input: whether this program will `write` to it.
 
     Raises:
@@ -111,7 +113,12 @@ class FFmpegProcess:
     """
 
     def __init__(
-        self, output: Any, *, log_level: str = "level+warning", has_input: bool = False
+        self,
+        output: Any,
+        *,
+        log_level: str = "level+warning",
+        has_input: bool = False,
+        kept_lines: int = _KEPT_LINES,
     ) -> None:
         program = [find_ffmpeg(), "-hide_banner", "-nostdin", "-nostats", "-loglevel", log_level]
         self._arguments: list[str] = output.compile(cmd=program)
@@ -130,7 +137,7 @@ class FFmpegProcess:
                 f"Cannot run ffmpeg: {program[0]}: {error.strerror}. "
                 f"Set {ENVIRONMENT_VARIABLE} to an ffmpeg that works on this machine."
             ) from error
-        self._lines: deque[str] = deque(maxlen=_KEPT_LINES)
+        self._lines: deque[str] = deque(maxlen=kept_lines)
         self._drain = threading.Thread(target=self._keep_lines, name="ffmpeg-stderr", daemon=True)
         self._drain.start()
 
@@ -202,6 +209,9 @@ class FFmpegProcess:
 
     def reason(self) -> str:
         """Why it failed, in its own words: the last reported line that says something."""
+        status = self._process.poll()
+        if status is not None and status < 0:
+            return f"ffmpeg was ended by {signal.strsignal(-status) or f'signal {-status}'}"
         return reason(self.lines)
 
     def __enter__(self) -> Self:

@@ -28,6 +28,7 @@ _EXACT_CONTAINERS = frozenset(  # those that state their length instead of leavi
     {"aiff", "ape", "asf", "caf", "flac", "matroska", "mov", "mp3", "mpc", "mpc8", "ogg", "tta"}
     | {"w64", "wav", "wv"}
 )
+_DESCRIPTION_LINES = 100_000  # lyrics and chapters may be long
 _GUESSED = ("Estimating duration from bitrate", "invalid concatenated file detected")
 
 
@@ -93,9 +94,10 @@ def probe(path: Path | str) -> AudioInfo:
         _refuse_what_is_no_file(path, status.st_size)
         with path.open("rb"):
             pass
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
+        why = error.strerror if isinstance(error, OSError) else error
         raise DecodeError(
-            f"Cannot read {path}: {error.strerror}. Check the name and your permissions."
+            f"Cannot read {path}: {why}. Check the name and your permissions."
         ) from error
     return _probe(path, status.st_size, status.st_mtime_ns)
 
@@ -116,13 +118,13 @@ def _refuse_what_is_no_file(path: Path, size_bytes: int) -> None:
 @lru_cache(maxsize=256)
 def _probe(path: Path, size_bytes: int, modified_ns: int) -> AudioInfo:
     del size_bytes, modified_ns  # they are here to notice a changed file
-    described = _describe(path)
     lacking = missing_bytes(path)
     if lacking:
         raise DecodeError(
             f"Cannot use {path}: it ends early, {lacking:,} bytes that it announces are missing. "
             "Fetch or copy it again."
         )
+    described = _describe(path)
     channels, sample_rate = _first_frame(path, described.stream)
     return AudioInfo(
         path=path,
@@ -191,10 +193,9 @@ class _Description:
 
 
 def _describe(path: Path) -> _Description:
-    output = pipe_output(
-        [file_input(path)], {"f": "ffmetadata", "map_metadata": -1}
-    )  # nothing is decoded
-    with FFmpegProcess(output, log_level="info") as process:
+    # A file of metadata takes no streams, so that nothing is decoded.
+    output = pipe_output([file_input(path)], {"f": "ffmetadata", "map_metadata": -1})
+    with FFmpegProcess(output, log_level="info", kept_lines=_DESCRIPTION_LINES) as process:
         process.read(1 << 16)
         status = process.finish()
         lines = process.lines

@@ -47,7 +47,7 @@ class AudioReader:
 
     Raises:
         DecodeError: the file cannot be opened, or a part of it is missing.
-        UnsupportedAudioError: it is not audio.
+        UnsupportedAudioError: it is not audio, or shorter than `start_seconds`.
     """
 
     def __init__(
@@ -67,6 +67,9 @@ class AudioReader:
         self._stop = None if stop_seconds is None else round(stop_seconds * self.info.sample_rate)
         self._block_samples = block_samples
         self._running: set[FFmpegProcess] = set()
+        announced = self.info.duration_seconds
+        if self._start and announced and self.info.is_duration_exact and start_seconds > announced:
+            raise UnsupportedAudioError(self._begins_too_late())
 
     @property
     def downmixed_from(self) -> int | None:
@@ -143,7 +146,11 @@ class AudioReader:
         if reached < wanted or (is_cut and is_whole_asked and not self.info.is_duration_exact):
             raise DecodeError(self._ends_early(reached if num_samples else None))
         if num_samples == 0:
-            raise UnsupportedAudioError(self._holds_nothing())
+            if self._start:
+                raise UnsupportedAudioError(self._begins_too_late())
+            raise UnsupportedAudioError(
+                f"Cannot use {path}: it holds no samples. Choose a file with sound."
+            )
         self.faults = tuple(message(line) for line in lines if "[error]" in line)
         if self.faults:
             _log.warning("%s: %s (%d faults)", path, self.faults[0], len(self.faults))
@@ -170,13 +177,12 @@ class AudioReader:
             "or convert what is left of it to wav and use that."
         )
 
-    def _holds_nothing(self) -> str:
-        start_seconds = self._start / self.info.sample_rate
-        if not self._start:
-            return f"Cannot use {self.info.path}: it holds no samples. Choose a file with sound."
+    def _begins_too_late(self) -> str:
+        announced = self.info.duration_seconds
+        length = "shorter than that" if announced is None else f"only {announced:.2f} s long"
         return (
-            f"Cannot begin {self.info.path} at {start_seconds:.2f} s: it is shorter than that. "
-            "Choose an earlier start."
+            f"Cannot begin {self.info.path} at {self._start / self.info.sample_rate:.2f} s: it is "
+            f"{length}. Choose an earlier start."
         )
 
     def close(self) -> None:

@@ -72,9 +72,10 @@ class Resampler:
 
     def process(self, block: Tensor) -> Tensor:
         """Take the next block (C, N) and return what can be said by now, (C, n) with n from 0."""
-        self._num_in += block.shape[-1]
         if self._bank is None:
+            self._pending = block[:, :0]
             return block
+        self._num_in += block.shape[-1]
         reach = self._bank.reach
         if self._pending is None:
             self._pending = block.new_zeros(block.shape[0], reach)
@@ -87,8 +88,7 @@ class Resampler:
     def flush(self) -> Tensor:
         """Return the rest, (C, n); the signal ends here and the resampler starts anew."""
         if self._bank is None or self._pending is None:
-            self._num_in = 0
-            return torch.empty(0, 0) if self._pending is None else self._pending[:, :0]
+            return torch.empty(0, 0) if self._pending is None else self._pending
         remaining = self.output_length(self._num_in) - self._num_out
         periods = -(-remaining // self._bank.new)
         span = periods * self._bank.old + 2 * self._bank.reach

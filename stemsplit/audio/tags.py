@@ -102,7 +102,9 @@ def write_tag_file(
 
 def _escaped(text: str) -> str:
     printable = text.replace("\0", "").encode("utf-8", "replace").decode()
-    return re.sub(r"([=;#\\\n])", r"\\\1", printable)
+    escaped = re.sub(r"([=;#\\\n])", r"\\\1", printable)
+    # ffmpeg takes any backslash before the end of a line for a continuation, an escaped one too.
+    return f"{escaped} " if escaped.endswith("\\") else escaped
 
 
 def _picture_block(picture: bytes) -> str:

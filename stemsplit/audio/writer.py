@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import math
 import secrets
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -244,7 +245,11 @@ class StemSetWriter:
             try:
                 track.spool.append(block)
             except OSError as error:
-                raise write_error(file.destination, _cause(error)) from error
+                raise EncodeError(
+                    f"Cannot write {file.destination}: {_cause(error)}, with the stems waiting "
+                    "beside it for their common level. Make room, choose a folder on another disk, "
+                    "or use --clip clamp, which needs no waiting room."
+                ) from error
 
     def _limited(self, block: Tensor) -> Tensor:
         is_kept = self._format.is_float or (self._clip == "none" and self._format.is_lossy)
@@ -354,12 +359,15 @@ class StemSetWriter:
 
 
 def _check_name(destination: Path) -> None:
+    """Refuse what can never be written, before any work is done for it."""
     try:
-        is_folder = destination.is_dir()
-        destination.exists()  # an impossible name shows here
-    except (OSError, ValueError) as error:
-        why = _cause(error) if isinstance(error, OSError) else str(error)
-        raise write_error(destination, why) from error
+        is_folder = stat.S_ISDIR(destination.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise write_error(destination, _cause(error)) from error
+    except ValueError as error:  # a name with a zero byte
+        raise write_error(destination, str(error)) from error
     if is_folder:
         raise write_error(destination, "a folder of this name is in the way")
 
