@@ -100,6 +100,7 @@ def _fetch_whole(
         try:
             return _Transfer(url, part, headers, on_bytes).run()
         except urllib.error.HTTPError as error:
+            error.close()
             if error.code not in _PASSING:
                 raise DownloadError(explain(error)) from error
             reason: Exception = error
@@ -111,7 +112,11 @@ def _fetch_whole(
         if failures > len(_DELAYS_SECONDS):
             raise DownloadError(explain(reason)) from reason
         logger.info("%s broke off (%s); trying again.", url, explain(reason))
-        time.sleep(_DELAYS_SECONDS[failures - 1])
+        _pause(_DELAYS_SECONDS[failures - 1])
+
+
+def _pause(seconds: float) -> None:
+    time.sleep(seconds)
 
 
 def _raise_if_final(error: Exception, part: Path) -> None:
