@@ -59,9 +59,12 @@ class ResidualBranch(nn.Module):
             y = self.lstm(y)
         if self.attention is not None:
             y = self.attention(y)
-        y = F.glu(self.norm_out(self.conv_out(y)), dim=1)
-        y = x + self.scale(y)
-        return y
+        # The gated half is scaled by the norm before it: a pass less over the wide features.
+        scale = F.pad(self.scale.scale, (0, x.shape[1]), value=1.0)
+        norm = self.norm_out
+        y = torch.group_norm(self.conv_out(y), 1, scale * norm.weight, scale * norm.bias, norm.eps)
+        y = F.glu(y, dim=1)
+        return x + y if torch.is_grad_enabled() else y.add_(x)
 
 
 class BidirectionalLSTM(nn.Module):
@@ -130,11 +133,12 @@ class LocalAttention(nn.Module):
             for layer in (self.query, self.key, self.content)
         )  # (B, H, D / H, T) each
         scores = queries.transpose(2, 3) @ keys / keys.shape[2] ** 0.5  # (B, H, query, key)
-        position = torch.arange(length, device=x.device, dtype=x.dtype)
+        # In float32 also under autocast: half precision cannot count beyond a few hundred.
+        position = torch.arange(length, device=x.device, dtype=torch.float32)
         distance = (position[:, None] - position).abs()
         scores = scores - self._decay(x)[..., None] * distance
         itself = torch.eye(length, device=x.device, dtype=torch.bool)
-        weights = scores.masked_fill(itself, _SELF_SCORE).softmax(dim=-1)
+        weights = scores.masked_fill(itself, _SELF_SCORE).softmax(dim=-1).to(content.dtype)
         found = content @ weights.transpose(2, 3)  # (B, H, D / H, T)
         y: Tensor = x + self.proj(found.flatten(1, 2))
         return y

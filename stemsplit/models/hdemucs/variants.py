@@ -58,6 +58,8 @@ VARIANTS = {
         time_levels=(*_TA_OUTER, Level(channels=768, norm_groups=4, bare=True)),
     ),
     "hdemucs_medium": HDemucsConfig(
+        sample_rate=16_000,
+        segment_samples=640_000,
         n_fft=2048,
         hop_length=512,
         levels=(*_TA_OUTER, replace(_TA_MERGE, kernel=4), _TA_INNER),
@@ -67,6 +69,8 @@ VARIANTS = {
         ),
     ),
     "hdemucs_low": HDemucsConfig(
+        sample_rate=8_000,
+        segment_samples=320_000,
         n_fft=1024,
         hop_length=256,
         levels=(

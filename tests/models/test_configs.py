@@ -1,0 +1,73 @@
+"""Impossible configurations are refused with a reason."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from stemsplit.errors import ConfigError
+from stemsplit.layers.levels import Level
+from stemsplit.models.base import ModelConfig
+from stemsplit.models.demucs.config import DemucsConfig
+from stemsplit.models.demucs.variants import VARIANTS as DEMUCS
+from stemsplit.models.hdemucs.variants import VARIANTS as HDEMUCS
+from stemsplit.models.htdemucs.config import CrossTransformerConfig
+from stemsplit.models.htdemucs.variants import VARIANTS as HTDEMUCS
+
+MMI = HDEMUCS["hdemucs_mmi"]
+HT = HTDEMUCS["htdemucs"]
+
+
+@pytest.mark.parametrize(
+    ("config", "changes", "message"),
+    [
+        (HT, {"stems": ()}, "at least one"),
+        (HT, {"stems": ("vocals", "vocals")}, "distinct"),
+        (HT, {"sample_rate": 0}, "sample_rate must be at least 1"),
+        (HT, {"n_fft": 4000}, "even multiple"),
+        (HT, {"hop_length": 1}, "even multiple"),
+        (HT, {"time_levels": ()}, "both branches need levels"),
+        (HT, {"time_levels": (*HT.time_levels, Level(channels=8))}, "not more of them"),
+        (HT, {"levels": HT.levels[:1] + (Level(channels=8, kernel=999, padding=0),) * 3}, "longer"),
+        (HT, {"transformer": None}, "no meaning without a transformer"),
+        (HT, {"time_levels": HT.time_levels[:3]}, "equal channels"),
+        (HT, {"transformer": CrossTransformerConfig(hidden=8, heads=7)}, "7 heads"),
+        (MMI, {"time_levels": MMI.time_levels[:4]}, "must end there"),
+        (MMI, {"time_levels": (*MMI.time_levels[:4], Level(channels=768))}, "bare must be set"),
+        (
+            MMI,
+            {"time_levels": (*MMI.time_levels[:4], Level(channels=768, stride=2, bare=True))},
+            "total stride of hop_length 1024; it is 512",
+        ),
+        (
+            MMI,
+            {"time_levels": (*MMI.time_levels[:4], Level(channels=96, bare=True))},
+            "equal channels",
+        ),
+        (MMI, {"wiener_iterations": -1, "spectrum": "wiener"}, "must not be below 0"),
+        (MMI, {"wiener_iterations": 1}, "need spectrum 'wiener'"),
+        (DEMUCS["mdx_time"], {"levels": ()}, "must be there"),
+        (DEMUCS["mdx_time"], {"levels": (Level(channels=8),)}, "without padding"),
+    ],
+)
+def test_an_impossible_configuration_is_refused(
+    config: ModelConfig, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        replace(config, **changes)
+
+
+def test_lengths_that_demucs_cuts_nothing_off_stay_as_they_are() -> None:
+    config = DEMUCS["mdx_time"]
+    valid = config.valid_length(44_100)
+    assert valid >= 44_100
+    assert config.valid_length(valid) == valid
+    assert DemucsConfig.valid_length(config, valid + 1) > valid
+
+
+def test_segments_are_told_in_seconds_too() -> None:
+    assert HT.segment_seconds == pytest.approx(7.8)
+    assert not MMI.fixed_length
+    assert HT.fixed_length
+    assert HT.valid_length(1) == HT.segment_samples
+    assert MMI.valid_length(1) == 1
