@@ -6,6 +6,7 @@ gets plain lines, a program gets one JSON object per line (`--json`) or bare pat
 
 import dataclasses
 import json
+import math
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -119,6 +120,8 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # "-inf": JSON has no such number
     return str(value) if isinstance(value, Path) else value
 
 

@@ -103,6 +103,7 @@ Model = Annotated[
     str,
     typer.Option(
         "--model",
+        "--name",
         "-n",
         metavar="NAME",
         help="A name from `stemsplit models list`, a file or folder of weights, or"
@@ -287,6 +288,25 @@ Quiet = Annotated[
 ]
 JsonTable = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
 
+
+def _list_models(wanted: bool) -> None:
+    if wanted:
+        from stemsplit.cli.models import list_models
+
+        list_models()
+        raise typer.Exit
+
+
+ListModels = Annotated[
+    bool,
+    typer.Option(
+        "--list-models",
+        help="stemsplit models list.",
+        callback=_list_models,
+        is_eager=True,
+        rich_help_panel=_DEMUCS,
+    ),
+]
 Mp3 = Annotated[bool, typer.Option("--mp3", help="--format mp3.", rich_help_panel=_DEMUCS)]
 Flac = Annotated[bool, typer.Option("--flac", help="--format flac.", rich_help_panel=_DEMUCS)]
 Int24 = Annotated[bool, typer.Option("--int24", help="--bit-depth 24.", rich_help_panel=_DEMUCS)]

@@ -3,6 +3,7 @@
 Each reporter takes the events of a run; `close` ends its output.
 """
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -65,6 +66,11 @@ class Reporter:
         elif isinstance(event, BatchFinished):
             self.totals = event
         self.show(event)
+
+    @property
+    def is_single(self) -> bool:
+        """Whether the run is about one song only."""
+        return self.num_songs + self.num_skipped == 1
 
     def show(self, event: Event) -> None:
         """Print what there is to print about an event."""
@@ -163,6 +169,8 @@ class LogReporter(Reporter):
         if isinstance(event, BatchFinished):
             self.summary(event)
             return
+        if isinstance(event, SongSkipped) and not self.is_single:
+            return  # counted at the beginning, listed at the end
         for text in _lines(event, self._index, self.num_songs):
             self.line(text)
 
@@ -177,13 +185,14 @@ class LogReporter(Reporter):
 
     def summary(self, totals: BatchFinished) -> None:
         """Print what became of every song."""
-        if self.num_songs + self.num_skipped == 1:
+        if self.is_single:
             for result in self.results:
                 if not isinstance(result, SongFailed):  # which was said already
                     self.console.result("\n".join(_paths(result)))
             return
-        head = ("song", "result", "length", "took", "speed", "where")
-        self.console.table(head, [_row(result) for result in self.results])
+        if self.results:
+            head = ("song", "result", "length", "took", "speed", "where")
+            self.console.table(head, [_row(result) for result in self.results])
         undone = self.num_songs - totals.finished - totals.failed
         self.console.result(_totals(totals, undone))
 
@@ -228,8 +237,9 @@ class BarReporter(LogReporter):
     def show(self, event: Event) -> None:
         """Move the bars, and print a line where there is something to say."""
         if isinstance(event, BatchStarted) and self.num_songs > 1:
-            self._began = time.monotonic()
             self._batch_task = self._add(f"{self.num_songs} songs", total=self.num_songs, note="")
+        elif isinstance(event, ModelReady):
+            self._began = time.monotonic()
         elif isinstance(event, SongStarted):
             self._song_task = self._add(_short(event.song.name), total=1.0, note="")
         elif isinstance(event, SongProgress):
@@ -340,7 +350,8 @@ def _finished_lines(event: SongFinished) -> list[str]:
     if event.clipped_samples:
         lines.append(f"  {event.clipped_samples} samples were clipped.")
     if event.null_db is not None:
-        lines.append(f"  The stems add up to the mix within {event.null_db:.0f} dB.")
+        level = "exactly" if math.isinf(event.null_db) else f"within {event.null_db:.0f} dB"
+        lines.append(f"  The stems add up to the mix {level}.")
     if event.seed is not None:
         lines.append(f"  Seed of the shifts: {event.seed}.")
     return lines

@@ -56,6 +56,7 @@ def separate(
     mp3_bitrate: cli.Mp3Bitrate = None,
     filename: cli.Filename = None,
     clip_mode: cli.ClipMode = None,
+    list_models: cli.ListModels = False,
 ) -> None:
     """Split songs into their stems.
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from stemsplit.checkpoints.cache import default_root
+from stemsplit.checkpoints.cache import Cache, default_root
+from stemsplit.checkpoints.obtain import obtain
+from stemsplit.checkpoints.resolve import resolve
 from stemsplit.errors import Cancelled, DeviceError, StemsplitError
 from stemsplit.separation.batch_plan import BatchPlan
 from stemsplit.separation.estimate import Estimator, SpeedBook
@@ -61,6 +63,8 @@ def load_separator(
         cancel: set it from another thread to stop the separation.
     """
     began = time.perf_counter()
+    stems = options.stems if options.two_stems is None else (options.two_stems,)
+    _obtain(model, stems, offline=offline, repo=repo, on_download=on_download)
     from stemsplit.checkpoints.load import load_model
     from stemsplit.separation.separator import Separator
 
@@ -69,9 +73,24 @@ def load_separator(
             event = replace(event, seconds=time.perf_counter() - began)
         on_event(event)
 
-    stems = options.stems if options.two_stems is None else (options.two_stems,)
-    loaded = load_model(model, stems=stems, offline=offline, repo=repo, progress=on_download)
+    loaded = load_model(model, stems=stems, offline=offline, repo=repo)
     return Separator(loaded, options, on_event=tell, cancel=cancel)
+
+
+def _obtain(
+    name: str,
+    stems: tuple[str, ...] | None,
+    *,
+    offline: bool,
+    repo: Path | None,
+    on_download: Callable[["DownloadProgress"], None],
+) -> None:
+    """Fetch what is missing before torch is imported, so that a missing network is said at once."""
+    cache = Cache()
+    model = resolve(name, repo=repo, cache=cache, offline=offline)
+    needed = (model.members[position] for position in model.needed(stems))
+    kept = [member for member in needed if member.path is None]
+    obtain(kept, cache, offline=offline, progress=on_download)
 
 
 def run_batch(

@@ -4,11 +4,14 @@ import inspect
 from typing import Any
 
 import pytest
+from typer.main import get_command
 
 from stemsplit.cli import _options as cli
+from stemsplit.cli.app import app
 from stemsplit.cli.separate import separate
 from stemsplit.errors import ConfigError
 from stemsplit.separation.options import OutputOptions, SeparationOptions
+from tests.cli.conftest import Command
 
 
 @pytest.mark.parametrize(
@@ -114,3 +117,28 @@ def test_every_option_of_the_library_can_be_set() -> None:
     separation = {*SEPARATION_FIELDS.values(), "exact_sum"}
     assert separation == set(vars(SeparationOptions()))
     assert {*OUTPUT_FIELDS.values(), "format"} == set(vars(OutputOptions()))
+
+
+# What scripts rely on. Adding is fine; a name that goes breaks somebody's work.
+OPTIONS = {
+    *("--model", "--name", "-n", "--out", "-o", "--template", "--format", "--bit-depth"),
+    *("--bitrate", "--stems", "--two-stems", "--shifts", "--seed", "--overlap", "--segment"),
+    *("--batch", "--device", "-d", "--precision", "--clip", "--exact-sum", "--from", "--to"),
+    *("--skip-existing", "--overwrite", "--jobs", "-j", "--json", "--quiet", "-q", "--offline"),
+    *("--mp3", "--flac", "--int24", "--float32", "--repo", "--mp3-bitrate", "--filename"),
+    *("--clip-mode", "--list-models", "--help", "-h"),
+}
+MODELS_COMMANDS = ["list", "info", "download", "verify", "remove", "add", "export", "path"]
+
+
+def test_the_options_of_separate_are_these(stemsplit: Command) -> None:
+    text = stemsplit("separate", "--help").out
+    assert [name for name in OPTIONS if name not in text] == []
+    command = get_command(app).commands["separate"]  # type: ignore[attr-defined]
+    declared = {name for option in command.params for name in option.opts if name[0] == "-"}
+    assert {*declared, "--help", "-h"} == OPTIONS
+
+
+def test_the_commands_of_models_are_these() -> None:
+    group = get_command(app).commands["models"]  # type: ignore[attr-defined]
+    assert list(group.commands) == MODELS_COMMANDS

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,6 @@ def test_a_log_has_plain_lines_and_the_table_is_the_result(
     assert err.splitlines() == [
         "Warning: in/x: left out.",
         "2 songs, 1 more are already there.",
-        "in/c.mp3: is already there.",
         "Model htdemucs_ft (4 networks) on cuda, ready in 1.2 s.",
         "[1/2] in/[a] 歌.mp3 (2:05)",
         "This will take about 1:00:00 for 2:00:00 of audio, 900 MB of memory, 3.0 GB of disk"
@@ -100,6 +100,30 @@ def test_a_log_has_plain_lines_and_the_table_is_the_result(
 def test_one_song_that_went_well_gives_its_files(capsys: pytest.CaptureFixture[str]) -> None:
     play(Mode.HUMAN, (BatchStarted(songs=(DONE,)), EVENTS[7], EVENTS[-1]))
     assert capsys.readouterr().out.splitlines() == [str(path) for path in FILES.values()]
+
+
+def test_one_song_that_was_there_gives_its_files(capsys: pytest.CaptureFixture[str]) -> None:
+    play(Mode.HUMAN, (BatchStarted(songs=(), skipped=(OLD,)), EVENTS[2], EVENTS[-1]))
+    out, err = capsys.readouterr()
+    assert out == f"{Path('out/c/vocals.wav')}\n"
+    assert err == "in/c.mp3: is already there.\n"
+
+
+def test_one_song_that_failed_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    play(Mode.HUMAN, (BatchStarted(songs=(BAD,)), EVENTS[9], EVENTS[-1]))
+    assert capsys.readouterr() == ("", "Failed: in/b.mp3: it ends early.\n")
+
+
+def test_a_perfect_sum_is_said_and_stays_json(capsys: pytest.CaptureFixture[str]) -> None:
+    perfect = SongFinished(
+        song=DONE, files=FILES, duration_seconds=1.0, elapsed_seconds=1.0, null_db=-math.inf
+    )
+    for mode in (Mode.HUMAN, Mode.JSON):
+        play(mode, (BatchStarted(songs=(DONE,)), perfect, EVENTS[-1]))
+    out, err = capsys.readouterr()
+    assert "The stems add up to the mix exactly." in err
+    assert json.loads(out.splitlines()[-1])["songs"][0]["null_db"] == "-inf"
+    assert "Infinity" not in out
 
 
 def test_quiet_readers_get_paths_and_failures(capsys: pytest.CaptureFixture[str]) -> None:

@@ -192,6 +192,12 @@ def test_a_repository_folder_as_in_demucs(
     assert "tiny/song/bass.wav" in made(folder)
 
 
+def test_models_are_listed_as_in_demucs(stemsplit: Command) -> None:
+    result = stemsplit("--list-models")
+    assert result.status == 0
+    assert "htdemucs_ft" in result.out
+
+
 BAD_WORDS = [
     (("song.wav", "--overlap", "1"), 2, "--overlap must be at least 0 and below 1"),
     (("song.wav", "--shifts", "-1"), 2, "--shifts must be 0 or more"),
