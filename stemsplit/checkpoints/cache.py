@@ -317,7 +317,7 @@ class Cache:
 def _file_name(name: str) -> str:
     """A file name for any name; distinct for distinct names, also where case does not count."""
     plain = re.sub(r"[^a-z0-9._-]", "-", name.lower())
-    if plain == name and not name.startswith("."):
+    if plain == name and len(name) <= 100 and not name.startswith("."):
         return name
     return f"{plain.lstrip('.')[:60]}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
 

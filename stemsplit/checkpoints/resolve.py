@@ -58,12 +58,20 @@ def _look_up(name: str, repo: Path | None, cache: Cache, offline: bool) -> Resol
     stored = cache.find_model(name)
     if stored is not None and stored.kind == "registered":
         return from_stored(stored)
-    path = Path(name).expanduser()
-    if name and path.exists():
+    path = _existing(name)
+    if path is not None:
         return model_at(path)
     if name.startswith("hf:"):
         return _on_hub(name, cache, offline)
     raise UnknownModelError(_unknown(name, catalog, cache))
+
+
+def _existing(name: str) -> Path | None:
+    try:
+        path = Path(name).expanduser()
+        return path if name and path.exists() else None
+    except (OSError, RuntimeError):  # too long for a path, or the home of nobody
+        return None
 
 
 def from_catalog(entry: ModelEntry, catalog: Catalog) -> ResolvedModel:

@@ -87,6 +87,9 @@ def test_aliases_and_signatures_are_names() -> None:
         ("models/x.th", "There is no file models/x.th"),
         ("x.safetensors", "There is no file x.safetensors"),
         ("", "There is no model ''"),
+        ("x" * 5000, "There is no model 'xxx"),
+        ("~nobody-here/x", "There is no file ~nobody-here/x"),
+        ("a\0b", "There is no model"),
     ],
 )
 def test_an_unknown_name_is_answered_with_the_nearest(name: str, message: str) -> None:
