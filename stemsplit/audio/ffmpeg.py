@@ -33,11 +33,22 @@ _GRACE_SECONDS = 5.0  # an ffmpeg whose pipes are closed ends within millisecond
 _CONTEXT = re.compile(r"^(?:\[[^\]]*(?: @ 0x[0-9a-f]+|#\d[^\]]*)\] )+")
 _LEVEL = re.compile(r"\[(panic|fatal|error|warning|info)\] ")
 _FAILURES = ("[panic] ", "[fatal] ", "[error] ")
-_SUMMARY = re.compile(
-    r"^(Error opening (input|output)|Error initializing the muxer|Conversion failed|Exiting"
-    r"|Task finished|Terminating thread|Nothing was written|Error sending frames"
-    r"|At least one output|Could not open encoder before EOF|Error writing trailer"
-    r"|Error initializing filters|Error closing file|Invalid argument$)"
+_SUMMARIES = (  # what ffmpeg says after the line that names the cause
+    "At least one output",
+    "Conversion failed",
+    "Could not open encoder before EOF",
+    "Could not write header",
+    "Error closing file",
+    "Error initializing",
+    "Error muxing",
+    "Error opening",
+    "Error sending frames",
+    "Error submitting a packet to the muxer",
+    "Error writing trailer",
+    "Exiting",
+    "Nothing was written",
+    "Task finished",
+    "Terminating thread",
 )
 
 _log = logging.getLogger(__name__)
@@ -230,7 +241,7 @@ def reason(lines: Sequence[str]) -> str:
     """The line of ffmpeg's error output that names the cause, without addresses and summaries."""
     errors = [line for line in lines if any(level in line for level in _FAILURES)]
     plain = [message(line) for line in errors or lines]
-    telling = [line for line in plain if line and not _SUMMARY.match(line)]
+    telling = [line for line in plain if line and not line.startswith(_SUMMARIES)]
     if telling:
         return telling[-1]
     with_cause = [line for line in plain if ": " in line]
