@@ -181,7 +181,7 @@ class Cache:
     def store(
         self,
         weights_id: str,
-        write: Callable[[Path], None],
+        write: Callable[[Path], object],
         *,
         origin: str,
         origin_sha256: str,

@@ -131,7 +131,7 @@ def test_a_bag_is_found_by_file_or_folder(tmp_path: Path) -> None:
         assert model.name == "bag"
         assert [member.id for member in model.members] == ["one.safetensors", "two.th"]
         assert model.segment_seconds == 44
-        assert model.stem_weights == ((1, 0, 1, 0), (0, 1, 1, 2))
+        assert model.stem_weights == ((1.0, 0.0, 1.0, 0.0), (0.0, 1.0, 1.0, 2.0))
 
 
 def test_a_folder_of_several_bags_means_the_one_of_its_name(tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_a_network_named_twice_weighs_twice_and_runs_once(tmp_path: Path) -> Non
     bag.write_text("models: [one, two, one]\nweights: [[1, 0, 1, 1], [1, 1, 1, 1], [2, 0, 1, 0]]\n")
     model = resolve(str(bag))
     assert [member.id for member in model.members] == ["one.safetensors", "two.th"]
-    assert model.stem_weights == ((3, 0, 2, 1), (1, 1, 1, 1))
+    assert model.stem_weights == ((3.0, 0.0, 2.0, 1.0), (1.0, 1.0, 1.0, 1.0))
 
 
 def test_a_hostile_file_is_refused_before_anything_is_loaded(tmp_path: Path) -> None:
