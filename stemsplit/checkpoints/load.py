@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import nn
@@ -115,11 +115,15 @@ def _load_member(
     checkpoint = read_checkpoint(path, variant=member.variant)
     _check_facts(model, checkpoint, path)
     architecture, config = checkpoint.info.architecture, checkpoint.config
+    segment_samples = _segment_samples(model, config)
+    if config.fixed_length:
+        # Such a network pads to its segment, so a bag that shortens it changes what it answers.
+        config = replace(config, segment_samples=segment_samples)
     return LoadedMember(
         network=build(architecture, config, checkpoint.state, name=str(path)),
         config=config,
         architecture=architecture,
-        segment_samples=_segment_samples(model, config),
+        segment_samples=segment_samples,
         digest=digest,
     )
 

@@ -151,7 +151,10 @@ def write_checkpoint(path: Path, state: "Mapping[str, Tensor]", info: Checkpoint
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()
+        permissions = temporary.stat().st_mode
         save_file(stored, temporary, metadata=_to_metadata(info))
+        temporary.chmod(permissions)  # safetensors lets only the owner read
         temporary.replace(path)
     # safetensors reports a full disk as its own error, which is a plain Exception.
     except Exception as error:

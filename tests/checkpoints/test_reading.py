@@ -110,6 +110,14 @@ def test_our_file_takes_half_the_bytes_where_that_loses_nothing(tmp_path: Path) 
         assert torch.equal(stored[name].float(), tensor)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions are other there")
+def test_a_checkpoint_can_be_read_by_whoever_may_read_other_files(tmp_path: Path) -> None:
+    usual = tmp_path / "usual"
+    usual.touch()
+    path = tiny.write_own(tmp_path / "x.safetensors")
+    assert path.stat().st_mode == usual.stat().st_mode
+
+
 def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     checkpoint = read_checkpoint(tiny.write_own(tmp_path / "x.safetensors"))
     target = tmp_path / "folder.safetensors"
