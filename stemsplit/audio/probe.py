@@ -19,7 +19,7 @@ from stemsplit.errors import DecodeError, UnsupportedAudioError
 _STREAM = re.compile(r"^ {2,4}Stream #0:(\d+)(?:\[0x[0-9a-f]+\])?(?:\([^)]*\))?: (\w+): ([\w.-]+)")
 _DURATION = re.compile(r"^  Duration: (\d+):(\d\d):(\d\d\.\d+)")
 _CONTAINER = re.compile(r"^Input #0, (.+?), from '")
-_TAG = re.compile(r"^ {4,6}(\S.*?) *: (.*)$")
+_TAG = re.compile(r"^ {4,8}(\S.*?) *: (.*)$")
 _CONTINUED_TAG = re.compile(r"^ {8,}: (.*)$")
 _CLOCK = re.compile(r"^(\d+):(\d\d):(\d\d\.\d+)$")
 _FRAME = re.compile(r"channels:(\d+) chlayout:.* rate:(\d+)")
@@ -223,7 +223,7 @@ def _parse_description(path: Path, lines: Sequence[str]) -> _Description:
             stream = _Stream(int(match[1]), match[2], match[3], is_default, is_picture)
             found.streams.append(stream)
             section = stream.tags
-        elif line.startswith(("  Chapters:", "  Program", "    Side data:")):
+        elif line.lstrip().startswith(("Chapters:", "Program ", "Side data:")):
             section = None
         elif section is not None and (match := _TAG.match(line)):
             key = match[1].lower()
