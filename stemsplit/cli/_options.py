@@ -23,16 +23,16 @@ def clock(text: str | float) -> float:
     """Seconds from what a person writes for a time: ``70``, ``1:10`` or ``0:01:10.5``.
 
     Raises:
-        ValueError: it is no time.
+        ConfigError: it is no time.
     """
     if isinstance(text, int | float):
         return float(text)
     match = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)", text.strip())
     if match is None:
-        raise ValueError(f"{text!r} is not a time: write seconds, 1:10 or 0:01:10.5")
+        raise ConfigError(f"{text!r} is not a time: write seconds, 1:10 or 0:01:10.5.")
     hours, minutes, seconds = (float(part or 0) for part in match.groups())
     if (match[2] and seconds >= 60) or (match[1] and minutes >= 60):
-        raise ValueError(f"{text!r} is not a time: minutes and seconds go up to 59")
+        raise ConfigError(f"{text!r} is not a time: minutes and seconds go up to 59.")
     return hours * 3600 + minutes * 60 + seconds
 
 
@@ -52,23 +52,26 @@ def kilobits(text: str | int) -> int:
     """Bit rate in kbit/s from ``320`` or ``320k``.
 
     Raises:
-        ValueError: it is no bit rate.
+        ConfigError: it is no bit rate.
     """
     match = re.fullmatch(r"(\d+)k?", str(text).strip().lower())
     if match is None:
-        raise ValueError(f"{text!r} is not a bit rate in kbit/s, such as 320")
+        raise ConfigError(f"{text!r} is not a bit rate in kbit/s, such as 320.")
     return int(match[1])
 
 
-def share(text: str | float) -> float:
-    """A number that is a number.
+def number(text: str | float) -> float:
+    """A finite number.
 
     Raises:
-        ValueError: it is none, or not finite.
+        ConfigError: it is none.
     """
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not math.isfinite(value):
-        raise ValueError(f"{text!r} is not a number that can be used")
+        raise ConfigError(f"{text!r} is not a number.")
     return value
 
 
@@ -233,13 +236,13 @@ Seed = Annotated[int, typer.Option(metavar="N", help="Of the random shifts.", ri
 Overlap = Annotated[
     float,
     typer.Option(
-        parser=share, metavar="SHARE", help="Of neighbouring segments.", rich_help_panel=_HOW
+        parser=number, metavar="SHARE", help="Of neighbouring segments.", rich_help_panel=_HOW
     ),
 ]
 Segment = Annotated[
     float | None,
     typer.Option(
-        parser=share,
+        parser=number,
         metavar="SECONDS",
         help="Length of a segment; shorter needs less memory.",
         show_default="the model's",
