@@ -75,7 +75,7 @@ def _own_files(
 ) -> Iterator[Path | None]:
     """Files of our own format to copy; None where one was written straight to its target."""
     kept = [member for member in model.members if member.path is None]
-    stored = iter(obtain(kept, cache, offline=offline, progress=progress))
+    stored = iter(obtain(kept, cache, model=model.name, offline=offline, progress=progress))
     for member, target in zip(model.members, targets, strict=True):
         if member.path is not None:
             _convert(member.path, target)

@@ -42,7 +42,10 @@ def describe_repository(
             f"{name} is not in the cache, and the network may not be used (offline)."
         )
     for host, reason in unreachable([hub.endpoint()]).items():
-        raise OfflineError(f"{name} is not in the cache, and {host} cannot be reached: {reason}.")
+        raise OfflineError(
+            f"{name} is not in the cache, and {host} cannot be reached ({reason}): check the "
+            "network."
+        )
     try:
         return _describe(name, repository, revision, cache)
     except DownloadError as error:

@@ -88,7 +88,7 @@ def load_model(
     positions = model.needed(None if stems is None else tuple(stems))
     needed = [model.members[position] for position in positions]
     kept = [member for member in needed if member.path is None]
-    weights = obtain(kept, cache, offline=offline, progress=progress)
+    weights = obtain(kept, cache, model=model.name, offline=offline, progress=progress)
     stored = dict(zip((member.id for member in kept), weights, strict=True))
     everything = {member.id: cache.find(member.id) for member in model.members if not member.path}
     return LoadedModel(

@@ -75,7 +75,7 @@ def download_model(
         model = without_repeats(from_stored(stored))
     needed = [model.members[position] for position in model.needed(stems)]
     kept = [member for member in needed if member.path is None]
-    obtain(kept, cache, offline=offline, progress=progress, is_repair=True)
+    obtain(kept, cache, model=model.name, offline=offline, progress=progress, is_repair=True)
     return describe(model, cache)
 
 

@@ -27,6 +27,7 @@ def obtain(
     members: Sequence[Member],
     cache: Cache,
     *,
+    model: str = "",
     offline: bool = False,
     progress: ProgressSink | None = None,
     is_repair: bool = False,
@@ -38,6 +39,7 @@ def obtain(
     Args:
         members: networks whose weights are kept in the cache.
         cache: where to keep them.
+        model: name of the model they are for, to be told in messages.
         offline: whether fetching is forbidden; then no socket is opened.
         progress: told about every piece that arrives.
         is_repair: whether to check what is stored, and to fetch again what is broken.
@@ -54,7 +56,14 @@ def obtain(
     for position, member in enumerate(members):
         if stored[position] is None:
             job = _Job(
-                member, cache, offline or hub.is_offline(), progress, index, count, is_repair
+                member=member,
+                model=model,
+                cache=cache,
+                is_offline=offline or hub.is_offline(),
+                progress=progress,
+                index=index,
+                count=count,
+                is_repair=is_repair,
             )
             stored[position] = job.run()
             index += 1
@@ -72,11 +81,12 @@ def _present(cache: Cache, weights_id: str, is_repair: bool) -> StoredWeights | 
     return stored
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Job:
     """Getting the weights of one network."""
 
     member: Member
+    model: str
     cache: Cache
     is_offline: bool
     progress: ProgressSink | None
@@ -92,7 +102,7 @@ class _Job:
                 return found
             if not self.member.files:
                 raise CheckpointError(
-                    f"The weights {self.member.id} are gone from the cache, and no place is known "
+                    f"{self._what} are gone from the cache, and no place is known "
                     "to get them from: register the model again with `stemsplit models add`."
                 )
             if self.is_offline:
@@ -104,7 +114,8 @@ class _Job:
 
     @property
     def _what(self) -> str:
-        return f"The weights {self.member.id}"
+        of_model = f" of {self.model}" if self.model not in ("", self.member.id) else ""
+        return f"The weights {self.member.id}{of_model}"
 
     @property
     def _by_hand(self) -> str:

@@ -172,7 +172,7 @@ def test_removing_forgets_a_registered_model(folder: Path) -> None:
 def test_weights_can_be_removed_by_their_identifier(folder: Path) -> None:
     add_model(folder, "mine")
     assert remove_model("user-mine-0").weights == ("user-mine-0",)
-    with pytest.raises(CheckpointError, match=r"user-mine-0 are gone from the cache"):
+    with pytest.raises(CheckpointError, match=r"user-mine-0 of mine are gone from the cache"):
         load_model("mine")
 
 
