@@ -29,7 +29,7 @@ from stemsplit.separation.events import (
     SongFinished,
     SongSkipped,
 )
-from stemsplit.separation.ledger import Ledger, file_digest
+from stemsplit.separation.ledger import InputMark, Ledger, mark_input
 from stemsplit.separation.naming import SongJob
 from stemsplit.separation.options import SeparationOptions
 
@@ -149,7 +149,7 @@ class _Reading:
     """What reading a song once gave."""
 
     song: "PreparedSong"
-    digest: str | None
+    mark: InputMark | None
 
 
 def _run(plan: BatchPlan, separator: "Separator", tally: _Tally, on_event: EventSink) -> None:
@@ -176,7 +176,7 @@ def _run(plan: BatchPlan, separator: "Separator", tally: _Tally, on_event: Event
         else:
             tally.finished += 1
             tally.duration_seconds += finished.duration_seconds
-            _record(ledger, job, finished, plan, read.digest, tell)
+            _record(ledger, job, finished, plan, read.mark, tell)
 
     with _ReadAhead(plan, separator) as songs:
         for index, (job, reading) in enumerate(songs):
@@ -218,10 +218,11 @@ class _ReadAhead:
     def _read(self, job: SongJob) -> _Reading:
         if self._separator.cancel.is_set():
             raise Cancelled("Stopped.")
+        mark = mark_input(job.source)
         song = self._separator.prepare(
             job.source, start_seconds=self._start, stop_seconds=self._stop
         )
-        return _Reading(song, file_digest(job.source))
+        return _Reading(song, mark)
 
 
 def _await(reading: Future[_Reading], cancel: threading.Event) -> _Reading:
@@ -236,14 +237,14 @@ def _record(
     job: SongJob,
     finished: SongFinished,
     plan: BatchPlan,
-    digest: str | None,
+    mark: InputMark | None,
     on_event: EventSink,
 ) -> None:
     try:
         ledger.record(
             set(job.files.values()),
             source=job.source,
-            input_digest=digest,
+            mark=mark,
             settings=plan.settings,
             about={"model": plan.model, "seed": finished.seed},
         )

@@ -18,7 +18,7 @@ from stemsplit.errors import (
 )
 from stemsplit.separation.collect import Song, collect, is_pipe
 from stemsplit.separation.events import Notice
-from stemsplit.separation.ledger import Ledger, file_digest, settings_digest
+from stemsplit.separation.ledger import Ledger, settings_digest
 from stemsplit.separation.naming import Naming, SongJob, Tags, Template, plan_jobs
 from stemsplit.separation.options import OutputOptions, SeparationOptions
 
@@ -199,4 +199,4 @@ def _may_replace(ledger: Ledger, path: Path, job: SongJob) -> bool:
     if made is None:
         return False
     same_source = made.source == str(job.source.absolute())
-    return same_source or made.input_digest == (file_digest(job.source) or "")
+    return same_source or (made.input is not None and made.input.fits(job.source))

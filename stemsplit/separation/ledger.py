@@ -27,13 +27,32 @@ _IDLE_OUTPUT = {"folder", "template", "skip_existing", "overwrite"}
 
 
 @dataclass(frozen=True)
+class InputMark:
+    """A song's file as it was when it was read."""
+
+    sha256: str
+    size: int
+    mtime_ns: int
+
+    def fits(self, path: Path) -> bool:
+        """Whether `path` has these contents; hashed only if size and time do not tell already."""
+        try:
+            now = path.stat()
+        except OSError:
+            return False
+        if (now.st_size, now.st_mtime_ns) == (self.size, self.mtime_ns):
+            return True
+        return now.st_size == self.size and _sha256(path) == self.sha256
+
+
+@dataclass(frozen=True)
 class MadeFile:
     """A result as it was left by the run that wrote it."""
 
     source: str
     """Absolute path of the song it was made from."""
-    input_digest: str | None
-    """SHA-256 of the song's file, None when it was a pipe."""
+    input: InputMark | None
+    """The song's file, None when it was a pipe."""
     settings: str
     """What `settings_digest` gave for the model and the options."""
     size: int
@@ -77,19 +96,21 @@ class Ledger:
             source: the song; it is read only when everything else agrees.
             settings: what `settings_digest` gives for the model and the options.
         """
-        entries = [self.find(path) for path in files]
-        digests = {
-            entry.input_digest if entry is not None and entry.settings == settings else None
-            for entry in entries
-        }
-        return len(digests) == 1 and None not in digests and digests == {file_digest(source)}
+        inputs = set()
+        for path in files:
+            made = self.find(path)
+            if made is None or made.settings != settings:
+                return False
+            inputs.add(made.input)
+        mark = inputs.pop() if len(inputs) == 1 else None
+        return mark is not None and mark.fits(source)
 
     def record(
         self,
         files: Iterable[Path],
         *,
         source: Path,
-        input_digest: str | None,
+        mark: InputMark | None,
         settings: str,
         about: Mapping[str, Any] | None = None,
     ) -> None:
@@ -98,7 +119,7 @@ class Ledger:
         Args:
             files: the results.
             source: the song they were made from.
-            input_digest: the digest of the song's file, None for a pipe.
+            mark: what `mark_input` gave for the song before it was read.
             settings: what `settings_digest` gave.
             about: what a reader of the file may want to know beside that.
 
@@ -108,7 +129,7 @@ class Ledger:
         made = {path: path.stat() for path in files}
         line = {
             "source": os.path.abspath(source),  # noqa: PTH100 (links are kept as the user named them)
-            "input": input_digest,
+            "input": None if mark is None else dataclasses.asdict(mark),
             "settings": settings,
             **(about or {}),
             "files": {
@@ -157,11 +178,20 @@ def settings_digest(fingerprint: str, options: SeparationOptions, output: Output
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def file_digest(path: Path) -> str | None:
-    """SHA-256 of a regular file in hexadecimal; None when there is none or it cannot be read."""
+def mark_input(path: Path) -> InputMark | None:
+    """The contents of a song's file; None for a pipe, or what cannot be read."""
     try:
         if not path.is_file():
             return None
+        before = path.stat()
+    except OSError:
+        return None
+    digest = _sha256(path)
+    return None if digest is None else InputMark(digest, before.st_size, before.st_mtime_ns)
+
+
+def _sha256(path: Path) -> str | None:
+    try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
@@ -172,10 +202,11 @@ def _parse(line: str) -> dict[str, MadeFile]:
     """The entries of one line; none when the line is not one of ours."""
     try:
         facts = json.loads(line)
+        mark = None if facts["input"] is None else InputMark(**facts["input"])
         return {
             str(name): MadeFile(
                 source=str(facts["source"]),
-                input_digest=facts["input"],
+                input=mark,
                 settings=str(facts["settings"]),
                 size=int(size),
                 mtime_ns=int(mtime_ns),

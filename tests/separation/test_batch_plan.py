@@ -16,7 +16,7 @@ from stemsplit.errors import (
 )
 from stemsplit.models.base import STEMS_6
 from stemsplit.separation.batch_plan import BatchPlan, output_stems, plan_batch, remainder_stem
-from stemsplit.separation.ledger import LEDGER_NAME, Ledger, file_digest
+from stemsplit.separation.ledger import LEDGER_NAME, Ledger, mark_input
 from stemsplit.separation.options import OutputOptions, SeparationOptions
 from tests.separation.described import described
 
@@ -55,7 +55,7 @@ def finish(plan: BatchPlan) -> None:
         Ledger(plan.output.folder).record(
             set(job.files.values()),
             source=job.source,
-            input_digest=file_digest(job.source),
+            mark=mark_input(job.source),
             settings=plan.settings,
         )
 

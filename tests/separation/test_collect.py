@@ -95,7 +95,7 @@ def test_results_written_among_the_songs_are_not_songs(music: Path) -> None:
     made = music / "htdemucs" / "b" / "vocals.wav"
     made.parent.mkdir(parents=True)
     made.touch()
-    Ledger(music.resolve()).record([made.resolve()], source=Path("b"), input_digest="", settings="")
+    Ledger(music.resolve()).record([made.resolve()], source=Path("b"), mark=None, settings="")
     assert len(sources("music", out="music")) == 4
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from stemsplit.separation.ledger import LEDGER_NAME, Ledger, file_digest, settings_digest
+from stemsplit.separation.ledger import LEDGER_NAME, InputMark, Ledger, mark_input, settings_digest
 from stemsplit.separation.options import OutputOptions, SeparationOptions
 
 
@@ -28,7 +28,7 @@ def stem(tmp_path: Path) -> Path:
 
 
 def record(folder: Path, stem: Path, song: Path, settings: str = "s") -> None:
-    Ledger(folder).record([stem], source=song, input_digest=file_digest(song), settings=settings)
+    Ledger(folder).record([stem], source=song, mark=mark_input(song), settings=settings)
 
 
 def test_a_result_is_current_after_it_was_recorded(song: Path, stem: Path, tmp_path: Path) -> None:
@@ -57,6 +57,25 @@ def test_other_settings_input_or_result_make_it_outdated(
     assert not Ledger(out).is_current([stem], source=song, settings="s")
 
 
+def test_an_input_is_judged_by_its_contents(song: Path, tmp_path: Path) -> None:
+    mark = mark_input(song)
+    assert mark is not None
+    os.utime(song, (1, 1))
+    assert mark.fits(song)
+    song.write_bytes(b"musiK")
+    assert not mark.fits(song)
+    assert not mark.fits(tmp_path)
+    assert not mark.fits(tmp_path / "gone")
+    assert mark_input(tmp_path / "gone") is None
+
+
+def test_an_untouched_input_is_not_read_again(song: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mark = mark_input(song)
+    monkeypatch.setattr("hashlib.file_digest", pytest.fail)
+    assert mark is not None
+    assert mark.fits(song)
+
+
 def test_a_result_edited_without_a_change_of_size_is_no_longer_ours(
     song: Path, stem: Path, tmp_path: Path
 ) -> None:
@@ -76,7 +95,7 @@ def test_a_result_that_is_gone_is_not_found(song: Path, stem: Path, tmp_path: Pa
 
 def test_a_pipe_is_never_current(stem: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    Ledger(out).record([stem], source=Path("-"), input_digest=None, settings="s")
+    Ledger(out).record([stem], source=Path("-"), mark=None, settings="s")
     assert not Ledger(out).is_current([stem], source=Path("-"), settings="s")
     assert Ledger(out).find(stem) is not None
 
@@ -113,7 +132,7 @@ def test_runs_beside_each_other_lose_nothing(song: Path, stem: Path, tmp_path: P
         "out, name = Path(sys.argv[1]), sys.argv[2]\n"
         "for i in range(50):\n"
         "    path = out / f'{name}{i}.wav'; path.touch()\n"
-        "    Ledger(out).record([path], source=path, input_digest='d', settings='x' * 500)\n"
+        "    Ledger(out).record([path], source=path, mark=None, settings='x' * 500)\n"
     )
     runs = [
         subprocess.Popen([sys.executable, "-c", program, str(out), name]) for name in ("a", "b")
@@ -125,11 +144,12 @@ def test_runs_beside_each_other_lose_nothing(song: Path, stem: Path, tmp_path: P
 def test_a_reader_finds_what_made_a_file(song: Path, stem: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     Ledger(out).record(
-        [stem], source=song, input_digest="d", settings="s", about={"model": "htdemucs"}
+        [stem], source=song, mark=InputMark("d", 1, 2), settings="s", about={"model": "htdemucs"}
     )
     line = json.loads((out / LEDGER_NAME).read_text())
     assert line["model"] == "htdemucs"
     assert line["source"] == str(song)
+    assert line["input"] == {"sha256": "d", "size": 1, "mtime_ns": 2}
     assert list(line["files"]) == ["song/vocals.wav"]
 
 
