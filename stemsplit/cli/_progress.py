@@ -3,21 +3,29 @@
 Each reporter takes the events of a run; `close` ends its output.
 """
 
-import math
 import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from stemsplit.cli._console import Console, Mode, duration, size
+from stemsplit.cli._console import Console, Mode, duration
+from stemsplit.cli._wording import (
+    download_note,
+    download_title,
+    failure_line,
+    lines_about,
+    progress_line,
+    result_paths,
+    short,
+    table_row,
+    totals_line,
+)
 from stemsplit.separation.events import (
     BatchFinished,
     BatchStarted,
     Event,
     ModelReady,
     Notice,
-    RunEstimate,
     SongFailed,
     SongFinished,
     SongProgress,
@@ -110,10 +118,10 @@ class QuietReporter(Reporter):
     def show(self, event: Event) -> None:
         """Print paths, warnings and failures."""
         if isinstance(event, SongFinished | SongSkipped):
-            for path in _paths(event):
+            for path in result_paths(event):
                 self.console.result(path)
         elif isinstance(event, SongFailed):
-            self.console.complain(_failure(event))
+            self.console.complain(failure_line(event))
         elif isinstance(event, Notice) and event.is_warning:
             self.console.complain(f"Warning: {event.message}")
 
@@ -164,14 +172,14 @@ class LogReporter(Reporter):
         if isinstance(event, SongProgress):
             if time.monotonic() - self._last_line >= self.seconds_between_lines:
                 self._last_line = time.monotonic()
-                self.line(_progress(event))
+                self.line(progress_line(event))
             return
         if isinstance(event, BatchFinished):
             self.summary(event)
             return
         if isinstance(event, SongSkipped) and not self.is_single:
             return  # counted at the beginning, listed at the end
-        for text in _lines(event, self._index, self.num_songs):
+        for text in lines_about(event, self._index, self.num_songs):
             self.line(text)
 
     def line(self, text: str) -> None:
@@ -181,20 +189,20 @@ class LogReporter(Reporter):
     def download(self, progress: "DownloadProgress") -> None:
         """Print a line now and then, and at the end of a file."""
         if self._is_time(progress):
-            self.line(f"{_download_title(progress)}: {_download_note(progress)}")
+            self.line(f"{download_title(progress)}: {download_note(progress)}")
 
     def summary(self, totals: BatchFinished) -> None:
         """Print what became of every song."""
         if self.is_single:
             for result in self.results:
                 if not isinstance(result, SongFailed):  # which was said already
-                    self.console.result("\n".join(_paths(result)))
+                    self.console.result("\n".join(result_paths(result)))
             return
         if self.results:
             head = ("song", "result", "length", "took", "speed", "where")
-            self.console.table(head, [_row(result) for result in self.results])
+            self.console.table(head, [table_row(result) for result in self.results])
         undone = self.num_songs - totals.finished - totals.failed
-        self.console.result(_totals(totals, undone))
+        self.console.result(totals_line(totals, undone))
 
 
 class BarReporter(LogReporter):
@@ -241,7 +249,7 @@ class BarReporter(LogReporter):
         elif isinstance(event, ModelReady):
             self._began = time.monotonic()
         elif isinstance(event, SongStarted):
-            self._song_task = self._add(_short(event.song.name), total=1.0, note="")
+            self._song_task = self._add(short(event.song.name), total=1.0, note="")
         elif isinstance(event, SongProgress):
             self._show_progress(event)
             return
@@ -254,14 +262,14 @@ class BarReporter(LogReporter):
     def download(self, progress: "DownloadProgress") -> None:
         """Show a bar for the file."""
         if progress.file not in self._download_tasks:
-            title = _download_title(progress)
+            title = download_title(progress)
             self._download_tasks[progress.file] = self._add(title, total=None, note="")
         task = self._download_tasks[progress.file]
         self._progress.update(
             task,
             completed=progress.received_bytes,
             total=progress.total_bytes,
-            note=_download_note(progress),
+            note=download_note(progress),
         )
         if progress.received_bytes == progress.total_bytes:
             self._progress.remove_task(self._download_tasks.pop(progress.file))
@@ -284,128 +292,6 @@ class BarReporter(LogReporter):
             self._progress.remove_task(self._song_task)
             self._song_task = None
         self._show_batch(self._num_done)
-
-
-def _lines(event: Event, index: int, num_songs: int) -> list[str]:
-    """What a person wants to read about an event."""
-    describe: dict[type, Callable[[Any], list[str]]] = {
-        Notice: lambda e: [f"{'Warning' if e.is_warning else 'Note'}: {e.message}"],
-        ModelReady: _model_lines,
-        BatchStarted: _batch_lines,
-        RunEstimate: _estimate_lines,
-        SongStarted: lambda e: [
-            f"{_count(index, num_songs)}{e.song} ({duration(e.duration_seconds)})"
-        ],
-        SongFinished: _finished_lines,
-        SongFailed: lambda e: [_failure(e)],
-        SongSkipped: lambda e: [f"{e.song}: is already there."],
-    }
-    return describe[type(event)](event)
-
-
-def _count(index: int, num_songs: int) -> str:
-    return f"[{index + 1}/{num_songs}] " if num_songs > 1 else ""
-
-
-def _model_lines(event: ModelReady) -> list[str]:
-    networks = f" ({event.networks} networks)" if event.networks > 1 else ""
-    return [f"Model {event.model}{networks} on {event.device}, ready in {event.seconds:.1f} s."]
-
-
-def _batch_lines(event: BatchStarted) -> list[str]:
-    if len(event.songs) + len(event.skipped) == 1:
-        return []
-    there = f", {len(event.skipped)} more are already there" if event.skipped else ""
-    return [f"{len(event.songs)} songs{there}."]
-
-
-def _estimate_lines(event: RunEstimate) -> list[str]:
-    memory = f"{size(event.memory_bytes)} of memory, " if event.memory_bytes else ""
-    if event.device_bytes:
-        memory += f"{size(event.device_bytes)} of GPU memory, "
-    basis = "an earlier run" if event.is_from_earlier_run else "its beginning"
-    lines = [
-        f"This will take about {duration(event.work_seconds)} for {duration(event.audio_seconds)}"
-        f" of audio, {memory}{size(event.disk_bytes)} of disk (judged by {basis})."
-    ]
-    if event.disk_bytes > event.free_bytes:
-        lines.append(f"Warning: only {size(event.free_bytes)} of disk are free.")
-    return lines
-
-
-def _progress(event: SongProgress) -> str:
-    left = duration(event.remaining_seconds)
-    return f"{event.song.name}: {event.fraction:.0%}, {left} left, {event.speed:.1f}x real time"
-
-
-def _finished_lines(event: SongFinished) -> list[str]:
-    speed = event.duration_seconds / max(event.elapsed_seconds, 1e-3)
-    lines = [
-        f"{event.song.name}: done in {duration(event.elapsed_seconds)}, {speed:.1f}x real time."
-    ]
-    if event.gain_db:
-        lines.append(
-            f"  All stems were changed by {event.gain_db:.1f} dB alike, so that none clips."
-        )
-    if event.clipped_samples:
-        lines.append(f"  {event.clipped_samples} samples were clipped.")
-    if event.null_db is not None:
-        level = "exactly" if math.isinf(event.null_db) else f"within {event.null_db:.0f} dB"
-        lines.append(f"  The stems add up to the mix {level}.")
-    if event.seed is not None:
-        lines.append(f"  Seed of the shifts: {event.seed}.")
-    return lines
-
-
-def _failure(event: SongFailed) -> str:
-    name = str(event.song)
-    return f"Failed: {event.reason if name in event.reason else f'{name}: {event.reason}'}"
-
-
-def _row(result: SongFinished | SongFailed | SongSkipped) -> tuple[str, ...]:
-    song = str(result.song)
-    if isinstance(result, SongFailed):
-        return (song, "failed", "", "", "", result.reason.removeprefix(f"{song}: "))
-    where = _folder(result.files)
-    if isinstance(result, SongSkipped):
-        return (song, "already there", "", "", "", where)
-    speed = result.duration_seconds / max(result.elapsed_seconds, 1e-3)
-    times = (duration(result.duration_seconds), duration(result.elapsed_seconds), f"{speed:.1f}x")
-    return (song, "done", *times, where)
-
-
-def _folder(files: Mapping[str, Path]) -> str:
-    folders = {path.parent for path in files.values()}
-    return str(folders.pop()) if len(folders) == 1 else str(next(iter(files.values())))
-
-
-def _paths(result: SongFinished | SongSkipped) -> list[str]:
-    return [str(path) for path in dict.fromkeys(result.files.values())]
-
-
-def _totals(totals: BatchFinished, undone: int) -> str:
-    counts = [f"{totals.finished} done"]
-    if totals.skipped:
-        counts.append(f"{totals.skipped} already there")
-    if totals.failed:
-        counts.append(f"{totals.failed} failed")
-    if undone:
-        counts.append(f"{undone} not done")
-    return f"{', '.join(counts)} in {duration(totals.elapsed_seconds)}."
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 32 else f"{name[:31]}…"
-
-
-def _download_title(progress: "DownloadProgress") -> str:
-    position = f" ({progress.index + 1} of {progress.count})" if progress.count > 1 else ""
-    return f"Downloading {_short(progress.file)}{position}"
-
-
-def _download_note(progress: "DownloadProgress") -> str:
-    total = f" of {size(progress.total_bytes)}" if progress.total_bytes else ""
-    return f"{size(progress.received_bytes)}{total} from {progress.source}"
 
 
 def _kind(event: object) -> str:
