@@ -90,7 +90,11 @@ def test_an_error_is_one_line_and_with_debug_a_trace(
 
 
 def test_wrong_usage_gives_status_2() -> None:
-    for words in (["separate"], ["separate", "--nonsense", "x"], ["separate", "--shifts", "x", "y"]):
+    for words in (
+        ["separate"],
+        ["separate", "--nonsense", "x"],
+        ["separate", "--shifts", "x", "y"],
+    ):
         assert CliRunner().invoke(app, words).exit_code == 2
 
 
