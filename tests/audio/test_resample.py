@@ -38,11 +38,11 @@ def db(ratio: Tensor) -> float:
 @pytest.mark.parametrize("rate", RATES)
 def test_there_and_back_nulls_within_the_band(rate: int) -> None:
     num_samples = rate + 123
-    signal = band_signal(rate, num_samples, 0.85 * min(rate, 44_100) / 2)
+    signal = band_signal(rate, num_samples, 0.93 * min(rate, 44_100) / 2)
     back = resample(resample(signal, rate, 44_100), 44_100, rate)
     assert 0 <= back.shape[-1] - num_samples <= math.ceil(rate / 44_100)
     null_db = db((back[:, :num_samples] - signal).norm() / signal.norm())
-    assert null_db < -110  # measured: -124 or better; a delay of a hundredth sample gives -40
+    assert null_db < -120  # measured: -127 or better; a delay of a hundredth sample gives -40
 
 
 @pytest.mark.parametrize(("old", "new"), [(48_000, 44_100), (44_100, 96_000), (44_056, 44_100)])
@@ -64,7 +64,7 @@ def test_blocks_of_any_size_give_the_whole_signal(old: int, new: int) -> None:
     assert whole.shape[-1] == math.ceil(30_000 * new / old)
     for lengths in ([1, 2, 3], [10, 10, 29_000], [7_000, 14_000]):
         torch.testing.assert_close(
-            in_blocks(signal, sorted(lengths), old, new), whole, rtol=0, atol=1e-6
+            in_blocks(signal, sorted(lengths), old, new), whole, rtol=0, atol=2e-6
         )
 
 
@@ -104,10 +104,10 @@ def test_it_equals_torchaudio_in_double_precision(old: int, new: int) -> None:
         signal.double(),
         old,
         new,
-        lowpass_filter_width=64,
-        rolloff=0.9475937167399596,
+        lowpass_filter_width=128,
+        rolloff=0.98,
         resampling_method="sinc_interp_kaiser",
-        beta=14.769656459379492,
+        beta=13.37,
     )
     torch.testing.assert_close(resample(signal, old, new), expected.float(), rtol=0, atol=2e-6)
 
