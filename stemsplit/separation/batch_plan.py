@@ -147,7 +147,6 @@ def _check_device(name: str) -> None:
     if kind not in _DEVICES:
         raise ConfigError(
             f"--device {name!r} is not a device: use auto, cpu, cuda, cuda:1, mps or xpu."
-            + suggest(kind, _DEVICES)
         )
 
 

@@ -149,7 +149,7 @@ def test_the_stems_of_another_song_are_not_replaced(plan: Plan, folder: Path) ->
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"device": "cdua"}, ConfigError, "Did you mean cuda"),
+        ({"device": "cdua"}, ConfigError, "use auto, cpu, cuda"),
         ({"format": "wave"}, ConfigError, "Did you mean wav"),
         ({"format": "mp3", "bit_depth": 24}, ConfigError, "has no bit depth"),
         ({"format": "stems", "stems": ("vocals",)}, ConfigError, "needs exactly 4 stems"),
