@@ -16,9 +16,9 @@ from stemsplit.audio.ffmpeg import FFmpegProcess, file_input, file_output, pipe_
 from stemsplit.audio.formats import OutputFormat
 from stemsplit.audio.levels import Quantiser
 from stemsplit.audio.spool import as_bytes
+from stemsplit.audio.staging import write_error, writing
 from stemsplit.audio.stems_file import add_stem_box, track_name
 from stemsplit.audio.tags import cover_input
-from stemsplit.errors import EncodeError
 
 _RAW_FORMATS = {None: "f32le", 16: "s16le", 24: "s32le", 32: "f32le"}
 _OPUS_CHANNEL_BITRATE = 256  # kbit/s that one channel may take at most
@@ -110,11 +110,9 @@ class Encoder:
         status = self._process.finish()
         if status != 0:
             raise write_error(self._destination, self._process.reason())
-        try:
-            if self._format.format.is_single_file:
+        if self._format.format.is_single_file:
+            with writing(self._destination):
                 add_stem_box(self._path, self._tracks[1:])
-        except (OSError, ValueError) as error:
-            raise write_error(self._destination, str(error)) from error
 
     def stop(self) -> None:
         """Give up; what has been written so far is of no use."""
@@ -130,18 +128,6 @@ class Encoder:
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
-
-
-def write_error(destination: Path, why: str) -> EncodeError:
-    """The error of a file that cannot be written: what, why, and what to do."""
-    lower = why.lower()
-    if "no space" in lower or "quota" in lower or "file too large" in lower:
-        hint = "Make room, or choose a folder on another disk."
-    elif "permission" in lower or "read-only" in lower or "not permitted" in lower:
-        hint = "Choose a folder that you may write to."
-    else:
-        hint = "Choose another folder, name or format."
-    return EncodeError(f"Cannot write {destination}: {why}. {hint}")
 
 
 def _split_tracks(source: Any, num_tracks: int, channels: int) -> list[Any]:

@@ -21,10 +21,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stemsplit import __version__
 from stemsplit.audio.ffmpeg import FFmpegProcess, file_input, file_output
 from stemsplit.audio.formats import MIX_TRACK
 from stemsplit.audio.probe import AudioInfo
+from stemsplit.audio.stems_file import track_name
 
 _ABOUT_THE_FILE = re.compile(
     r"encoder|encoded_by|encoder_options|encoding|tsse|tenc|tlen|length|duration|bps|filename"
@@ -62,14 +62,14 @@ def stem_tags(info: AudioInfo, *, stem: str, model: str) -> dict[str, str]:
     """
     tags = song_tags(info)
     title = tags.get("title") or info.path.stem
-    what = "Stems" if stem == MIX_TRACK else stem.capitalize()
-    note = f"{what} separated with {model} by stemsplit {__version__}"
+    what = "Stems" if stem == MIX_TRACK else track_name(stem)
+    note = f"{what} separated with {model} by stemsplit"
     comment = tags.get("comment")
     tags["comment"] = f"{comment}\n{note}" if comment else note
     tags["separated_by"] = model
     if stem == MIX_TRACK:
         return {**tags, "title": title}
-    return {**tags, "title": f"{title} [{stem}]", "stem": stem}
+    return {**tags, "title": f"{title} [{track_name(stem).lower()}]", "stem": stem}
 
 
 def song_tags(info: AudioInfo) -> dict[str, str]:

@@ -7,11 +7,7 @@ Shapes: C audio channels, N samples.
 """
 
 import contextlib
-import itertools
 import math
-import secrets
-import stat
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +17,13 @@ from typing import Literal, Self
 from torch import Tensor
 
 from stemsplit.audio.channels import match_channels
-from stemsplit.audio.encoder import Encoder, write_error
+from stemsplit.audio.encoder import Encoder
 from stemsplit.audio.formats import MIX_TRACK, OutputFormat
 from stemsplit.audio.levels import peak, shared_gain, to_db
 from stemsplit.audio.probe import probe
 from stemsplit.audio.resample import Resampler
 from stemsplit.audio.spool import BlockSpool
+from stemsplit.audio.staging import StagedFiles, write_error, writing
 from stemsplit.audio.tags import extract_cover, write_tag_file
 from stemsplit.errors import EncodeError
 
@@ -128,56 +125,36 @@ class StemSetWriter:
         self._num_samples = 0
         self._clipped_samples = 0
         self._is_waiting = False  # for the gain that the stems will share
-        self._cleanup = contextlib.ExitStack()
+        self._staged = StagedFiles()
+        self._cleanup = contextlib.ExitStack()  # closes encoders and spools before files go
+        self._cleanup.callback(self._staged.discard)
         with contextlib.ExitStack() as undo:
             undo.enter_context(self._cleanup)
-            self._files = self._open_files(paths)
+            self._files = self._stage_files(paths)
             self._tracks = {
                 name: _Track(Resampler(sample_rate, self._sample_rate), self._open_spool(file))
                 for file in self._files
                 for name in file.tracks
             }
-            scratch = self._cleanup.enter_context(tempfile.TemporaryDirectory(prefix="stemsplit-"))
-            self._scratch = Path(scratch)
+            self._scratch = self._staged.scratch_folder(self._files[0].destination)
             self._cover = self._find_cover(cover_from)
             undo.pop_all()
 
-    def _open_files(self, paths: Mapping[str, Path]) -> list[_File]:
+    def _stage_files(self, paths: Mapping[str, Path]) -> list[_File]:
         if self._format.format.is_single_file:
             groups = [(paths[self._stems[0]], (MIX_TRACK, *self._stems))]
         else:
             groups = [(paths[stem], (stem,)) for stem in self._stems]
-        files = []
-        seed = 0
-        for destination, tracks in groups:
-            temporary = destination.with_name(f".stemsplit-{secrets.token_hex(4)}")
-            _check_name(destination)
-            self._make_folder(destination.parent)
-            self._cleanup.callback(_remove, temporary)
-            try:
-                temporary.touch()  # whether it can be written shows now, not after the separation
-            except OSError as error:
-                raise write_error(destination, _cause(error)) from error
-            files.append(_File(destination, temporary, tracks, seed))
-            seed += len(tracks)
-        return files
-
-    def _make_folder(self, folder: Path) -> None:
-        try:
-            missing = list(itertools.takewhile(_is_missing, (folder, *folder.parents)))
-            for made in reversed(missing):  # undone from the last one on: the deepest goes first
-                self._cleanup.callback(_remove_folder, made)
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise write_error(folder, _cause(error)) from error
+        return [
+            _File(destination, self._staged.add(destination), tracks, seed=place)
+            for place, (destination, tracks) in enumerate(groups)
+        ]
 
     def _open_spool(self, file: _File) -> BlockSpool | None:
         if self._clip != "shared":
             return None
-        try:
+        with writing(file.destination):
             spool = BlockSpool(file.destination.parent, self._channels)
-        except OSError as error:
-            raise write_error(file.destination, _cause(error)) from error
         return self._cleanup.enter_context(spool)
 
     def _find_cover(self, cover_from: Path | None) -> Path | None:
@@ -246,7 +223,7 @@ class StemSetWriter:
                 track.spool.append(block)
             except OSError as error:
                 raise EncodeError(
-                    f"Cannot write {file.destination}: {_cause(error)}, with the stems waiting "
+                    f"Cannot write {file.destination}: {error.strerror}, with the stems waiting "
                     "beside it for their common level. Make room, choose a folder on another disk, "
                     "or use --clip clamp, which needs no waiting room."
                 ) from error
@@ -266,12 +243,13 @@ class StemSetWriter:
     def _open_encoder(self, file: _File) -> Encoder:
         tag_file = self._scratch / f"{file.seed}.txt"
         is_picture_a_tag = self._format.name in ("ogg", "opus")
-        write_tag_file(
-            tag_file,
-            self._tags.get(file.tracks[0], {}),
-            format_name=self._format.name,
-            cover=self._cover if is_picture_a_tag else None,
-        )
+        with writing(file.destination):
+            write_tag_file(
+                tag_file,
+                self._tags.get(file.tracks[0], {}),
+                format_name=self._format.name,
+                cover=self._cover if is_picture_a_tag else None,
+            )
         return Encoder(
             file.temporary,
             file.destination,
@@ -298,7 +276,7 @@ class StemSetWriter:
             for file in self._files:
                 if file.encoder is not None:
                     file.encoder.finish()
-            self._rename()
+            self._staged.publish()
         return StemSetReport(
             files={stem: f.destination for f in self._files for stem in self._stems_in(f)},
             num_samples=self._num_samples,
@@ -324,23 +302,8 @@ class StemSetWriter:
 
     def _waiting(self, file: _File) -> Iterator[Sequence[Tensor]]:
         spools = [self._tracks[name].spool for name in file.tracks]
-        try:
+        with writing(file.destination):
             yield from zip(*(spool.blocks() for spool in spools if spool), strict=True)
-        except OSError as error:
-            raise write_error(file.destination, _cause(error)) from error
-
-    def _rename(self) -> None:
-        named: list[Path] = []
-        for file in self._files:
-            try:
-                file.temporary.replace(file.destination)
-            except BaseException as error:
-                for path in named:
-                    _remove(path)
-                if isinstance(error, OSError):
-                    raise write_error(file.destination, _cause(error)) from error
-                raise
-            named.append(file.destination)
 
     def abort(self) -> None:
         """Give up and leave nothing behind; harmless after `commit`."""
@@ -356,35 +319,3 @@ class StemSetWriter:
         traceback: TracebackType | None,
     ) -> None:
         self.abort()
-
-
-def _check_name(destination: Path) -> None:
-    """Refuse what can never be written, before any work is done for it."""
-    try:
-        is_folder = stat.S_ISDIR(destination.stat().st_mode)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except OSError as error:
-        raise write_error(destination, _cause(error)) from error
-    except ValueError as error:  # a name with a zero byte
-        raise write_error(destination, str(error)) from error
-    if is_folder:
-        raise write_error(destination, "a folder of this name is in the way")
-
-
-def _is_missing(path: Path) -> bool:
-    return not path.exists()
-
-
-def _cause(error: OSError) -> str:
-    return error.strerror or str(error)
-
-
-def _remove(path: Path) -> None:
-    with contextlib.suppress(OSError):
-        path.unlink(missing_ok=True)
-
-
-def _remove_folder(folder: Path) -> None:
-    with contextlib.suppress(OSError):  # it is kept if something else has been put into it
-        folder.rmdir()

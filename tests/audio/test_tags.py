@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from stemsplit import __version__
 from stemsplit.audio.formats import MIX_TRACK
 from stemsplit.audio.probe import AudioInfo, probe
 from stemsplit.audio.tags import extract_cover, song_tags, stem_tags, write_tag_file
@@ -30,8 +29,8 @@ def described(**tags: str) -> AudioInfo:
 def test_stem_and_model_are_added() -> None:
     tags = stem_tags(described(title="Song", comment="Mine"), stem="no_vocals", model="htdemucs")
     assert tags == {
-        "title": "Song [no_vocals]",
-        "comment": f"Mine\nNo_vocals separated with htdemucs by stemsplit {__version__}",
+        "title": "Song [no vocals]",
+        "comment": "Mine\nNo vocals separated with htdemucs by stemsplit",
         "stem": "no_vocals",
         "separated_by": "htdemucs",
     }

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from stemsplit.audio.encoder import Encoder, vorbis_quality, write_error
+from stemsplit.audio.encoder import Encoder, vorbis_quality
 from stemsplit.audio.ffmpeg import ENVIRONMENT_VARIABLE
 from stemsplit.audio.formats import AUDIO_FORMATS, MIX_TRACK, OutputFormat, resolve_format
 from stemsplit.audio.levels import to_db
@@ -19,6 +19,7 @@ from stemsplit.audio.probe import probe
 from stemsplit.audio.reader import AudioReader
 from stemsplit.audio.resample import resample
 from stemsplit.audio.spool import BlockSpool
+from stemsplit.audio.staging import write_error
 from stemsplit.audio.tags import stem_tags, write_tag_file
 from stemsplit.audio.writer import ClipPolicy, StemSetReport, StemSetWriter
 from stemsplit.errors import ConfigError, EncodeError, FFmpegNotFoundError
@@ -539,3 +540,18 @@ def test_a_missing_ffmpeg_leaves_nothing_behind(
 )
 def test_a_writing_error_says_what_to_do(why: str, hint: str) -> None:
     assert hint in str(write_error(Path("x.wav"), why))
+
+
+def test_two_stems_cannot_share_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "same.wav"
+    with pytest.raises(ValueError, match="two files would be called"):
+        StemSetWriter(
+            {"drums": path, "bass": path}, sample_rate=RATE, channels=2, audio_format=WAV16
+        )
+    assert left_over(tmp_path) == []
+
+
+def test_a_folder_that_others_use_meanwhile_is_kept(tmp_path: Path) -> None:
+    with open_writer(tmp_path / "new" / "folder"):
+        (tmp_path / "new" / "mine.txt").touch()
+    assert left_over(tmp_path) == ["new", f"new{os.sep}mine.txt"]
