@@ -13,8 +13,6 @@ from stemsplit.errors import (
     ConfigError,
     EncodeError,
     OutputConflictError,
-    UnknownModelError,
-    suggest,
 )
 from stemsplit.separation.collect import Song, collect, is_pipe
 from stemsplit.separation.events import Notice
@@ -72,7 +70,7 @@ def plan_batch(
     """
     _check_device(options.device)
     output_format = resolve_format(output.format, output.bit_depth, output.bitrate)
-    stems = output_format.order_stems(output_stems(model.name, model.stems, options))
+    stems = output_format.order_stems(options.output_stems(model.name, model.stems))
     naming = Naming(
         template=Template(output.template),
         folder=output.folder,
@@ -113,27 +111,6 @@ def _about_model(model: ModelDescription) -> Iterator[Notice]:
         yield Notice(
             message=f"First use of {model.name}; the terms of its weights: {model.licence}"
         )
-
-
-def output_stems(
-    model: str, model_stems: Sequence[str], options: SeparationOptions
-) -> tuple[str, ...]:
-    """The stems that a separation with `options` gives, in the model's order.
-
-    Raises:
-        UnknownModelError: the model has no such stem.
-    """
-    two = (options.two_stems,) if options.two_stems is not None else None
-    rest = (options.exact_sum,) if options.exact_sum is not None else ()
-    for name in (*(two or options.stems or ()), *rest):
-        if name not in model_stems:
-            raise UnknownModelError(
-                f"Model {model} has no stem {name!r}: it has {', '.join(model_stems)}."
-                + suggest(name, model_stems)
-            )
-    if options.two_stems is not None:
-        return (options.two_stems, f"no_{options.two_stems}")
-    return tuple(name for name in model_stems if options.stems is None or name in options.stems)
 
 
 def remainder_stem(model_stems: Sequence[str]) -> str:

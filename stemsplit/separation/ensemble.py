@@ -171,7 +171,8 @@ class Ensemble:
             loaded = member.loaded
             rate = loaded.config.sample_rate
             for lead in draw_leads(options.shifts, rate, seed=options.seed, salt=loaded.digest):
-                plan = SegmentPlan(num_samples, loaded.segment_samples, options.overlap, lead)
+                segment = min(loaded.segment_samples, _useful(num_samples + lead, options.overlap))
+                plan = SegmentPlan(num_samples, segment, options.overlap, lead)
                 joined = OverlapAdd(plan, num_stems=len(member.targets), channels=self._channels)
                 passes.append(_Pass(member, plan, joined))
         return passes
@@ -214,6 +215,11 @@ class Ensemble:
             answer[list(one.member.targets)] += piece * share
         assert answer is not None  # an ensemble has at least one network
         return answer
+
+
+def _useful(num_samples: int, overlap: float) -> int:
+    """The segment from which on a signal is one segment, so that a longer one changes nothing."""
+    return int(num_samples / (1 - overlap)) + 2
 
 
 def _middle(estimate: Tensor, task: _Task) -> Tensor:

@@ -3,14 +3,16 @@
 Python, command line and server read their defaults from here. Nothing here imports torch.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from stemsplit.errors import ConfigError
+from stemsplit.errors import ConfigError, UnknownModelError, suggest
 
 Precision = Literal["auto", "fp32", "fp16", "bf16"]
 ClipPolicy = Literal["shared", "clamp", "none"]
+MAX_SHIFTS = 100  # all passes are held at once; the paper used 10 and nobody reports gains beyond
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +63,8 @@ class SeparationOptions:
             raise ConfigError(
                 "--exact-sum needs all stems of the model: leave out --stems and --two-stems."
             )
-        if self.shifts < 0:
-            raise ConfigError(f"--shifts must be 0 or more, got {self.shifts}.")
+        if not 0 <= self.shifts <= MAX_SHIFTS:
+            raise ConfigError(f"--shifts must be from 0 to {MAX_SHIFTS}, got {self.shifts}.")
         if not 0 <= self.overlap < 1:
             raise ConfigError(f"--overlap must be at least 0 and below 1, got {self.overlap}.")
         if self.segment_seconds is not None and self.segment_seconds <= 0:
@@ -74,6 +76,35 @@ class SeparationOptions:
         if self.precision not in get_args(Precision):
             allowed = ", ".join(get_args(Precision))
             raise ConfigError(f"--precision must be one of {allowed}; got {self.precision}.")
+
+    @property
+    def needed_stems(self) -> tuple[str, ...] | None:
+        """The stems that networks have to predict, in no order; None for all of the model's."""
+        return self.stems if self.two_stems is None else (self.two_stems,)
+
+    def predicted_stems(self, model: str, model_stems: Sequence[str]) -> tuple[str, ...]:
+        """The stems that the networks predict, in the model's order.
+
+        Args:
+            model: its name, for the message.
+            model_stems: the stems it has.
+
+        Raises:
+            UnknownModelError: the model has no such stem.
+        """
+        needed = self.needed_stems
+        for name in (*(needed or ()), *((self.exact_sum,) if self.exact_sum else ())):
+            if name not in model_stems:
+                raise UnknownModelError(
+                    f"Model {model} has no stem {name!r}: it has {', '.join(model_stems)}."
+                    + suggest(name, model_stems)
+                )
+        return tuple(stem for stem in model_stems if needed is None or stem in needed)
+
+    def output_stems(self, model: str, model_stems: Sequence[str]) -> tuple[str, ...]:
+        """The stems that come out, in order; see `predicted_stems`."""
+        predicted = self.predicted_stems(model, model_stems)
+        return predicted if self.two_stems is None else (*predicted, f"no_{self.two_stems}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,10 +21,7 @@ from stemsplit.audio.resample import Resampler
 from stemsplit.checkpoints.load import LoadedModel, load_model
 from stemsplit.errors import (
     Cancelled,
-    ConfigError,
-    UnknownModelError,
     UnsupportedAudioError,
-    suggest,
 )
 from stemsplit.separation.background import Background
 from stemsplit.separation.device import choose_device
@@ -142,11 +139,13 @@ class Separator:
         if choice.warning and on_event:
             on_event(Notice(message=choice.warning, is_warning=True))
         if isinstance(model, str):
-            model = load_model(model, stems=_needed(self.options), offline=offline, repo=repo)
+            model = load_model(model, stems=self.options.needed_stems, offline=offline, repo=repo)
         self.model = with_segment(model, self.options.segment_seconds)
         self.device = choice.device
-        self._wanted = _wanted_stems(self.model, self.options)
-        self._ensemble = Ensemble(self.model, self._wanted, self.options, self.device, self.cancel)
+        self._predicted = self.options.predicted_stems(self.model.name, self.model.stems)
+        self._ensemble = Ensemble(
+            self.model, self._predicted, self.options, self.device, self.cancel
+        )
         if on_event:
             on_event(
                 ModelReady(
@@ -161,9 +160,7 @@ class Separator:
     @property
     def stems(self) -> tuple[str, ...]:
         """Names of the stems that come out, in order."""
-        if self.options.two_stems is not None:
-            return (self.options.two_stems, f"no_{self.options.two_stems}")
-        return self._wanted
+        return self.options.output_stems(self.model.name, self.model.stems)
 
     @property
     def sample_rate(self) -> int:
@@ -206,7 +203,7 @@ class Separator:
             raise UnsupportedAudioError("The mix holds NaN or infinite samples: remove them first.")
         prepared = self._prepare(
             Path(),
-            lambda: iter(signal.split(_ARRAY_BLOCK_SAMPLES, dim=-1)),
+            lambda: iter(torch.split(signal, _ARRAY_BLOCK_SAMPLES, dim=-1)),
             sample_rate,
             signal.shape[0],
         )
@@ -280,7 +277,7 @@ class Separator:
         start = 0
         for piece in self._at_song_rate(song, on_progress):
             stop = start + piece.shape[-1]
-            stems = dict(zip(self._wanted, piece, strict=True))
+            stems = dict(zip(self._predicted, piece, strict=True))
             heard = None
             if mix is not None:
                 heard = mix.take(start, stop)
@@ -332,7 +329,7 @@ class Separator:
             for piece in self._at_model_rate(song, on_progress)
         )
         for rows in _resampled(folded, self.sample_rate, song.sample_rate):
-            piece = rows.view(len(self._wanted), song.channels, -1)[..., :num_left]
+            piece = rows.view(len(self._predicted), song.channels, -1)[..., :num_left]
             num_left -= piece.shape[-1]
             if piece.shape[-1]:
                 yield piece
@@ -361,28 +358,3 @@ def _resampled(blocks: Iterator[Tensor], old_rate: int, new_rate: int) -> Iterat
     for block in blocks:
         yield resampler.process(block)
     yield resampler.flush()
-
-
-def _needed(options: SeparationOptions) -> tuple[str, ...] | None:
-    return (options.two_stems,) if options.two_stems is not None else options.stems
-
-
-def _wanted_stems(model: LoadedModel, options: SeparationOptions) -> tuple[str, ...]:
-    """The stems the networks are to predict, in the model's order.
-
-    Raises:
-        UnknownModelError: the model has no such stem.
-        ConfigError: the sum cannot be made exact with these stems.
-    """
-    needed = _needed(options)
-    for name in (*(needed or ()), *((options.exact_sum,) if options.exact_sum else ())):
-        if name not in model.stems:
-            raise UnknownModelError(
-                f"Model {model.name} has no stem {name!r}: it has {', '.join(model.stems)}."
-                + suggest(name, model.stems)
-            )
-    if options.exact_sum is not None and needed is not None:
-        raise ConfigError(
-            "--exact-sum needs all stems of the model: leave out --stems and --two-stems."
-        )
-    return model.stems if needed is None else tuple(s for s in model.stems if s in needed)

@@ -15,7 +15,7 @@ from stemsplit.errors import (
     UnknownModelError,
 )
 from stemsplit.models.base import STEMS_6
-from stemsplit.separation.batch_plan import BatchPlan, output_stems, plan_batch, remainder_stem
+from stemsplit.separation.batch_plan import BatchPlan, plan_batch, remainder_stem
 from stemsplit.separation.ledger import LEDGER_NAME, Ledger, mark_input
 from stemsplit.separation.options import OutputOptions, SeparationOptions
 from tests.separation.described import described
@@ -198,11 +198,11 @@ def test_a_deprecated_model_names_its_successor() -> None:
 
 def test_stems_come_in_the_order_of_the_model() -> None:
     base = SeparationOptions()
-    assert output_stems("m", STEMS_6, base) == STEMS_6
+    assert base.output_stems("m", STEMS_6) == STEMS_6
     chosen = replace(base, stems=("vocals", "drums"))
-    assert output_stems("m", STEMS_6, chosen) == ("drums", "vocals")
+    assert chosen.output_stems("m", STEMS_6) == ("drums", "vocals")
     two = replace(base, two_stems="piano")
-    assert output_stems("m", STEMS_6, two) == ("piano", "no_piano")
+    assert two.output_stems("m", STEMS_6) == ("piano", "no_piano")
 
 
 def test_what_is_left_over_goes_to_other_or_the_last() -> None:

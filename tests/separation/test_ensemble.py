@@ -22,7 +22,7 @@ def build(model: LoadedModel, stems: tuple[str, ...] | None = None, **options: o
 
 
 def run(ensemble: Ensemble, mix: Tensor, *, block: int = 333) -> Tensor:
-    return torch.cat(list(ensemble.predict(iter(mix.split(block, dim=-1)), mix.shape[-1])), dim=-1)
+    return torch.cat(list(ensemble.predict(iter(torch.split(mix, block, dim=-1)), mix.shape[-1])), dim=-1)
 
 
 @pytest.mark.parametrize("num_samples", [1, 2, 499, 750, 999, 1000, 1001, 1749, 1750, 1751, 5000])
@@ -146,7 +146,7 @@ def test_a_set_cancel_event_stops_the_work() -> None:
     cancel = threading.Event()
     model = make_model([Blurred()])
     ensemble = Ensemble(model, model.stems, SeparationOptions(), CPU, cancel)
-    pieces = ensemble.predict(iter(torch.zeros(2, 50_000).split(500, dim=-1)), 50_000)
+    pieces = ensemble.predict(iter(torch.split(torch.zeros(2, 50_000), 500, dim=-1)), 50_000)
     next(pieces)
     cancel.set()
     with pytest.raises(Cancelled):
@@ -164,3 +164,10 @@ def test_a_segment_can_be_chosen_within_what_the_network_takes() -> None:
 def test_a_network_of_free_length_takes_any_segment() -> None:
     model = make_model([Blurred()], segment_samples=44_100)
     assert with_segment(model, 30).members[0].segment_samples == 30 * 44_100
+
+
+def test_a_segment_longer_than_the_song_costs_no_more_than_the_song() -> None:
+    mix = torch.randn(2, 5000)
+    expected = run(build(make_model([Blurred()], segment_samples=10_000)), mix)
+    stems = run(build(make_model([Blurred()], segment_samples=10**15)), mix)
+    torch.testing.assert_close(stems, expected, rtol=1e-5, atol=1e-6)
