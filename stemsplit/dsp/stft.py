@@ -1,12 +1,15 @@
-"""Short-time Fourier transform on the frame grid of the hybrid networks, and its inverse.
+"""Short-time Fourier transform and its inverse, on two frame grids.
 
-The signal is padded so that a signal of N samples has exactly ceil(N / hop_length) frames, frame k
-being centred at sample (k + 0.5) * hop_length. That is where stacked strided convolutions put
-their outputs too, which lets spectrogram and waveform branches be added to each other. The Nyquist
-bin is left out, so the number of bins is a power of two.
+`stft` is the grid of the hybrid networks. The signal is padded so that a signal of N samples has
+exactly ceil(N / hop_length) frames, frame k being centred at sample (k + 0.5) * hop_length. That is
+where stacked strided convolutions put their outputs too, which lets spectrogram and waveform
+branches be added to each other. The Nyquist bin is left out, so the number of bins is a power of
+two.
 
-Shapes: B batch, S stems, C audio channels, N samples, F = n_fft / 2 bins,
-T = ceil(N / hop_length) frames.
+`centered_stft` keeps all bins and centres frame k at sample k * hop_length; it can be inverted
+everywhere, the first and the last sample included.
+
+Shapes: B batch, S stems, C audio channels, N samples, F bins, T frames.
 """
 
 import math
@@ -33,8 +36,8 @@ def stft(signal: Tensor, n_fft: int, hop_length: int, *, legacy: bool = False) -
         legacy: fill the borders with zeros instead, as the first trained hybrid networks expect.
 
     Returns:
-        Complex (B, C, F, T). It stays on the CPU when the signal's device cannot hold complex
-        numbers.
+        Complex (B, C, F, T) with F = n_fft / 2 and T = ceil(N / hop_length). It stays on the CPU
+        when the signal's device cannot hold complex numbers.
 
     Raises:
         ValueError: n_fft is not an even multiple of an even hop_length.
@@ -93,6 +96,64 @@ def istft(spectrum: Tensor, hop_length: int, num_samples: int, *, legacy: bool =
     )
     start = 0 if legacy else margin
     return torch.unflatten(signal, 0, spectrum.shape[:-2])[..., start : start + num_samples]
+
+
+def centered_stft(signal: Tensor, n_fft: int, hop_length: int) -> Tensor:
+    """Spectrogram with all bins, of a signal mirrored at its ends.
+
+    Args:
+        signal: (B, C, N), of any floating type; half precision is raised to float32.
+        n_fft: length of a frame in samples, even and at least twice `hop_length`.
+        hop_length: samples from frame to frame.
+
+    Returns:
+        Complex (B, C, F, T) with F = n_fft / 2 + 1 and T = ceil(N / hop_length) + 1. It stays on
+        the CPU when the signal's device cannot hold complex numbers.
+
+    Raises:
+        ValueError: n_fft is odd or less than twice hop_length.
+    """
+    if n_fft % 2 or n_fft < 2 * hop_length:
+        raise ValueError(
+            f"n_fft must be even and at least twice hop_length, got {n_fft} and {hop_length}."
+        )
+    signal = _at_least_float32(_off_accelerator(signal))
+    signal = F.pad(signal, (0, -signal.shape[-1] % hop_length))
+    padded = reflect_pad(signal, n_fft // 2, n_fft // 2)
+    spectrum = torch.stft(
+        padded.flatten(0, -2),
+        n_fft,
+        hop_length,
+        window=_window(n_fft, padded),
+        normalized=True,
+        center=False,
+        return_complex=True,
+    )
+    return torch.unflatten(spectrum, 0, padded.shape[:-1])
+
+
+def centered_istft(spectrum: Tensor, hop_length: int, num_samples: int) -> Tensor:
+    """Signal of a spectrogram made by `centered_stft`; an unchanged one gives the signal back.
+
+    Args:
+        spectrum: complex (*, F, T) with T = ceil(num_samples / hop_length) + 1.
+        hop_length: as given to `centered_stft`.
+        num_samples: N, the length of the signal.
+
+    Returns:
+        Real (*, N), on the device of `spectrum`.
+    """
+    n_fft = 2 * (spectrum.shape[-2] - 1)
+    signal = torch.istft(
+        spectrum.flatten(0, -3),
+        n_fft,
+        hop_length,
+        window=_window(n_fft, spectrum.real),
+        normalized=True,
+        center=True,
+        length=num_samples,
+    )
+    return torch.unflatten(signal, 0, spectrum.shape[:-2])
 
 
 def complex_to_channels(spectrum: Tensor) -> Tensor:

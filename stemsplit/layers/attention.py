@@ -3,9 +3,15 @@
 Shapes: B batch, H heads, N tokens, M tokens attended to, D features.
 """
 
+import math
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+_MAX_SEQUENCES = 65_535  # the grid that CUDA can launch; fused kernels put one sequence in a block
 
 
 class MultiHeadAttention(nn.Module):
@@ -22,6 +28,7 @@ class MultiHeadAttention(nn.Module):
         super().__init__()
         self.heads = heads
         self.dropout = dropout
+        self.recorded: list[Tensor] | None = None
         self.in_proj = nn.Linear(features, 3 * features)  # query, key and value in one
         self.out_proj = nn.Linear(features, features)
         nn.init.xavier_uniform_(self.in_proj.weight)
@@ -49,7 +56,62 @@ class MultiHeadAttention(nn.Module):
             torch.unflatten(part, -1, (self.heads, -1)).transpose(1, 2)
             for part in (query, key, value)
         )  # (B, H, N or M, D / H)
-        dropout = self.dropout if self.training else 0.0
-        found = F.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
+        found = self._attend(query, key, value)
         y: Tensor = self.out_proj(found.transpose(1, 2).flatten(2))
         return y
+
+    def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        dropout = self.dropout if self.training else 0.0
+        if self.recorded is not None:
+            scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])
+            weights = scores.softmax(dim=-1).to(value.dtype)
+            self.recorded.append(weights.detach())
+            return F.dropout(weights, dropout) @ value
+        if query.shape[0] <= _MAX_SEQUENCES:
+            return F.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
+        parts = (torch.split(part, _MAX_SEQUENCES) for part in (query, key, value))
+        return torch.cat(
+            [
+                F.scaled_dot_product_attention(asking, telling, told, dropout_p=dropout)
+                for asking, telling, told in zip(*parts, strict=True)
+            ]
+        )
+
+
+@contextmanager
+def record_attention(
+    network: nn.Module, names: Collection[str] | None = None
+) -> Iterator[dict[str, list[Tensor]]]:
+    """Write down the attention weights of every call while the context is open.
+
+    The weights are then computed one by one instead of inside the fused kernel, with the same
+    result up to rounding. That takes memory quadratic in the number of tokens, and is for looking,
+    not for training.
+
+    Args:
+        network: searched for `MultiHeadAttention` through and through.
+        names: of the attention modules to record, as `named_modules` has them; None for all.
+
+    Yields:
+        Module name to the weights of its calls in order, each (B, H, N, M) with rows that sum to 1.
+
+    Raises:
+        ValueError: one of `names` is no attention module of the network.
+    """
+    modules = {
+        name: module
+        for name, module in network.named_modules()
+        if isinstance(module, MultiHeadAttention)
+    }
+    wanted = list(modules) if names is None else list(names)
+    for name in wanted:
+        if name not in modules:
+            raise ValueError(f"{name!r} is no attention module; there are {', '.join(modules)}.")
+    maps: dict[str, list[Tensor]] = {name: [] for name in wanted}
+    for name, found in maps.items():
+        modules[name].recorded = found
+    try:
+        yield maps
+    finally:
+        for name in wanted:
+            modules[name].recorded = None

@@ -47,6 +47,18 @@ ARCHITECTURES = {
         network="HTDemucs",
         summary="hybrid U-Net with a transformer in its middle (Hybrid Transformer Demucs, v4)",
     ),
+    "tfswa": Architecture(
+        folder="tfswa",
+        config="TfswaConfig",
+        network="Tfswa",
+        summary="U-Net over the spectrogram with attention along time, frequency and in windows",
+    ),
+    "wave_transformer": Architecture(
+        folder="wave_transformer",
+        config="WaveTransformerConfig",
+        network="WaveTransformer",
+        summary="U-Net over the waveform with a transformer in its middle",
+    ),
 }
 
 REFERENCE_CLASSES = {

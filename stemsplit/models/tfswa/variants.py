@@ -1,0 +1,76 @@
+"""The TFSWA networks.
+
+All of them have two stems by default, and take any others (``stems`` of the configuration): with
+the four of MUSDB18 one network learns them jointly.
+"""
+
+from dataclasses import replace
+
+from stemsplit.models.tfswa.config import Stage, TfswaConfig
+
+_UNET = TfswaConfig(
+    stages=(
+        Stage(channels=32, blocks=2),
+        Stage(channels=64, blocks=2),
+        Stage(channels=128, blocks=6),
+        Stage(channels=256, blocks=2),
+    ),
+)
+
+_RESUNET = TfswaConfig(
+    segment_samples=140_679,  # 320 frames of 441
+    n_fft=2048,
+    hop_length=441,
+    spectrum="magnitude",
+    bands=4,
+    output="magnitude",
+    tower="pooled",
+    stages=(
+        *(Stage(channels=channels, convs=4) for channels in (32, 64, 128, 256, 384)),
+        Stage(channels=384, blocks=4),
+    ),
+    block="serial",
+    heads=4,
+    window=(5, 4),
+    window_positions=False,
+    mlp_ratio=2.0,
+)
+
+VARIANTS = {
+    "tfswa_unet": _UNET,
+    "tfswa_resunet": _RESUNET,
+    "tfswa_resunet_15m": replace(
+        _RESUNET,
+        stages=(
+            *(Stage(channels=channels, convs=4) for channels in (32, 64, 96, 144, 208)),
+            Stage(channels=208, blocks=4),
+        ),
+    ),
+    "tfswa_multiscale": replace(
+        _UNET,
+        stages=(
+            Stage(channels=48, blocks=2),
+            Stage(channels=96, blocks=2),
+            Stage(channels=192, blocks=6),
+            Stage(channels=384, blocks=2),
+        ),
+        scales=(1, 2, 4),
+        heads=4,
+    ),
+    "tfswa_lite": replace(
+        _UNET,
+        segment_samples=134_656,  # 264 frames of 512
+        n_fft=2048,
+        hop_length=512,
+        tower="separable",
+        stages=(
+            Stage(channels=16, convs=1),
+            Stage(channels=32, convs=1),
+            Stage(channels=64, blocks=1),
+            Stage(channels=128, blocks=2),
+        ),
+        heads=4,
+        window=(4, 4),
+        mlp_ratio=2.0,
+    ),
+}
