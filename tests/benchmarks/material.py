@@ -15,10 +15,16 @@ import torch
 STEMS = ["drums", "bass", "other", "vocals"]
 SAMPLE_RATE = 44_100
 
-HTDEMUCS = {"segment": Fraction(39, 5), "bottom_channels": 512, "dconv_mode": 3}
+HTDEMUCS: dict[str, object] = {"segment": Fraction(39, 5), "bottom_channels": 512, "dconv_mode": 3}
 """The published htdemucs, apart from its weights."""
 
-TINY = {"channels": 8, "depth": 4, "t_layers": 1, "t_heads": 2, "segment": Fraction(39, 5)}
+TINY: dict[str, object] = {
+    "channels": 8,
+    "depth": 4,
+    "t_layers": 1,
+    "t_heads": 2,
+    "segment": Fraction(39, 5),
+}
 """So small that everything but the network decides memory and time."""
 
 SPECIALISTS = """models: ['ft0', 'ft1', 'ft2', 'ft3']

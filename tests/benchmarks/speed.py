@@ -22,7 +22,7 @@ Row = tuple[str, float, float]
 
 
 def main(
-    seconds: float = 60, repeats: int = 2, settings: dict[str, object] | None = None
+    seconds: float = 60, repeats: int = 2, settings: dict[str, object] = HTDEMUCS
 ) -> list[Row]:
     """Print a table of times.
 
@@ -34,7 +34,6 @@ def main(
     Returns:
         A row per task: its name, our seconds and the reference's.
     """
-    settings = settings or HTDEMUCS
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_checkpoint(folder, "single", settings)

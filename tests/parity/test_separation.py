@@ -60,7 +60,7 @@ def ours(networks: list[nn.Module], mix: Tensor, kind: str, **options: object) -
             object.__setattr__(member.config, "valid_length", rule)
     settings = SeparationOptions(**options)  # type: ignore[arg-type]
     ensemble = Ensemble(model, model.stems, settings, torch.device("cpu"), threading.Event())
-    blocks = iter(mix.split(1000, dim=-1))
+    blocks = iter(torch.split(mix, 1000, dim=-1))
     return torch.cat(list(ensemble.predict(blocks, mix.shape[-1])), dim=-1)
 
 

@@ -53,7 +53,7 @@ class Blurred(nn.Module):
 
     def forward(self, mix: Tensor) -> Tensor:
         ramp = torch.linspace(0.5, 1.5, mix.shape[-1])
-        out = nn.functional.conv1d(mix * ramp, self.weight, padding=15)
+        out: Tensor = nn.functional.conv1d(mix * ramp, self.weight, padding=15)
         return out.view(mix.shape[0], self.num_stems, mix.shape[1], -1)
 
 

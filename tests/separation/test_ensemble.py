@@ -22,7 +22,9 @@ def build(model: LoadedModel, stems: tuple[str, ...] | None = None, **options: o
 
 
 def run(ensemble: Ensemble, mix: Tensor, *, block: int = 333) -> Tensor:
-    return torch.cat(list(ensemble.predict(iter(torch.split(mix, block, dim=-1)), mix.shape[-1])), dim=-1)
+    return torch.cat(
+        list(ensemble.predict(iter(torch.split(mix, block, dim=-1)), mix.shape[-1])), dim=-1
+    )
 
 
 @pytest.mark.parametrize("num_samples", [1, 2, 499, 750, 999, 1000, 1001, 1749, 1750, 1751, 5000])

@@ -10,7 +10,7 @@ from stemsplit.separation.plan import Segment, SegmentPlan, draw_leads
 @pytest.mark.parametrize("overlap", [0.0, 0.25, 0.5, 0.9])
 def test_segments_cover_every_sample(num_samples: int, overlap: float) -> None:
     plan = SegmentPlan(num_samples, 100, overlap)
-    covered = set()
+    covered: set[int] = set()
     for segment in plan:
         assert 1 <= segment.num_samples <= 100
         covered.update(range(segment.start, segment.stop))

@@ -10,7 +10,7 @@ from stemsplit.separation.statistics import TrackStatistics
 def test_blocks_give_the_whole_tracks_mean_and_deviation(block: int) -> None:
     track = torch.randn(2, 5000) * 0.2 + 0.3
     statistics = TrackStatistics()
-    for piece in track.split(block, dim=-1):
+    for piece in torch.split(track, block, dim=-1):
         statistics.update(piece)
     mono = track.double().mean(0)
     assert statistics.num_samples == 5000

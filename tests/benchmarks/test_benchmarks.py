@@ -1,0 +1,29 @@
+"""The benchmarks still run: one short round of each. What they print is not judged here."""
+
+import pytest
+
+from tests.benchmarks import memory, speed, startup
+from tests.benchmarks.material import TINY
+
+pytestmark = [pytest.mark.bench, pytest.mark.slow]
+
+pytest.importorskip("demucs", reason="the reference is not installed")
+
+
+def test_memory_is_measured_for_both() -> None:
+    ((minutes, ours, theirs),) = memory.main([0.1])
+    assert minutes == 0.1
+    assert 0 < ours < 8e9
+    assert 0 < theirs < 8e9
+
+
+def test_speed_is_measured_for_both() -> None:
+    rows = speed.main(seconds=2, repeats=1, settings=TINY)
+    assert len(rows) == 2
+    assert all(ours > 0 and theirs > 0 for _, ours, theirs in rows)
+
+
+def test_start_up_is_measured_for_both() -> None:
+    rows = startup.main(repeats=1)
+    assert set(rows) == {"--help", "command to first segment"}
+    assert all(ours > 0 and theirs > 0 for ours, theirs in rows.values())
