@@ -24,17 +24,22 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"gelu": F.gelu, "relu": F.
 class EncoderLevel(nn.Module):
     """Strided convolution, residual branches, gated rewriting."""
 
-    def __init__(self, in_channels: int, level: Level, *, over_bins: bool) -> None:
+    def __init__(
+        self, in_channels: int, level: Level, *, over_bins: bool, pad_to_stride: bool = True
+    ) -> None:
         """Build the encoder side of `level`.
 
         Args:
             in_channels: features coming in.
             level: the row.
             over_bins: work along bins, (B, D, F, T), and not along time, (B, D, T).
+            pad_to_stride: along time, add zeros on the right until the stride leaves nothing over,
+                instead of dropping what it leaves over.
         """
         super().__init__()
         self.level = level
         self.over_bins = over_bins
+        self.pad_to_stride = pad_to_stride and not over_bins
         channels = level.channels
         self.conv = _strided(in_channels, channels, level, over_bins=over_bins)
         if level.bare:
@@ -52,15 +57,14 @@ class EncoderLevel(nn.Module):
         """Encode.
 
         Args:
-            x: (B, D, F, T) or (B, D, N). Along time, zeros are added on the right until the
-                stride leaves nothing over.
+            x: (B, D, F, T) or (B, D, N).
             inject: features of the other branch, added after the strided convolution.
 
         Returns:
             (B, channels, ~F / stride, T) or (B, channels, ~N / stride).
         """
         level = self.level
-        if not self.over_bins:
+        if self.pad_to_stride:
             surplus = x.shape[-1] + 2 * level.padding - level.kernel
             x = F.pad(x, (0, -surplus % level.stride))
         y: Tensor = self.conv(x)

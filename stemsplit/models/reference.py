@@ -174,7 +174,8 @@ def hybrid_keys(config: HybridConfig, towers: tuple[str, str, str, str]) -> KeyT
         table |= _tower_keys(foreign, f"unet.{ours}", config.levels, side=ours)
     for foreign, ours in zip(towers[2:], ("encoder", "decoder"), strict=True):
         table |= _tower_keys(foreign, f"unet.time_{ours}", config.time_levels, side=ours)
-    table["freq_emb.embedding"] = "unet.embedding.embedding"
+    if config.embedding_weight:
+        table["freq_emb.embedding"] = "unet.embedding.embedding"
     return table
 
 

@@ -21,7 +21,7 @@ def test_there_is_a_frame_for_every_hop_begun(num_samples: int, ratio: int) -> N
 
 @pytest.mark.parametrize("ratio", [4, 8])
 def test_the_round_trip_keeps_all_but_the_borders(ratio: int) -> None:
-    # Without energy at the Nyquist frequency, whose bin is left out. The mirrored borders have some.
+    # No energy at the Nyquist frequency, whose bin is left out, but for the mirrored borders.
     time = torch.arange(4000) / 4000
     signal = torch.sin(2 * torch.pi * 200 * time)[None, None]
     margin = 64 * ratio

@@ -28,7 +28,7 @@ class Demucs(nn.Module):
         before, after = config.channels, config.channels * len(config.stems)
         for index, level in enumerate(config.levels):
             is_last = index == 0
-            self.encoder.append(EncoderLevel(before, level, over_bins=False))
+            self.encoder.append(EncoderLevel(before, level, over_bins=False, pad_to_stride=False))
             self.decoder.append(
                 DecoderLevel(level, after, over_bins=False, is_last=is_last, norm_out=not is_last)
             )
