@@ -54,8 +54,8 @@ def parse_bag(text: str, *, origin: str) -> Bag:
         raise CatalogFormatError(f"{origin} is not valid YAML: {reason}.") from error
     if not isinstance(data, dict) or not isinstance(data.get("models"), list):
         raise CatalogFormatError(f"{origin} is no bag of models: it has no list `models`.")
-    members = tuple(str(name) for name in data["models"])
-    if not members or not all(_is_file_name(name) for name in members):
+    members = tuple(_name(value) for value in data["models"])
+    if not all(members) or not members:
         raise CatalogFormatError(f"{origin}: `models` must be names of files beside it.")
     segment = data.get("segment")
     is_number = isinstance(segment, int | float) and not isinstance(segment, bool)
@@ -114,11 +114,16 @@ def combine(
     return first, check_stem_weights(rows, len(infos), first.stems, origin)
 
 
-def _is_file_name(name: str) -> bool:
-    # A bag from the internet must not point anywhere but beside itself.
-    return bool(name) and not any(c in name for c in "/\\\0:") and name not in (".", "..")
+def _name(value: Any) -> str:
+    """A file name, or nothing if it is none.
+
+    A bag from the internet must not point anywhere but beside itself. Only scalars become text: by
+    aliases, a list of a few lines can be longer than any memory.
+    """
+    name = str(value) if isinstance(value, str | int) else ""
+    return "" if name in (".", "..") or any(char in name for char in "/\\\0:") else name
 
 
 def _text(data: dict[str, Any], key: str) -> str | None:
     value = data.get(key)
-    return None if value is None else str(value)
+    return str(value) if isinstance(value, str | int | float) else None

@@ -317,8 +317,9 @@ def check_stem_weights(
         if not isinstance(row, list) or len(row) != len(stems):
             raise CatalogFormatError(f"{where}: the stem weights must be {shape}.")
         for value in row:
-            is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not is_number or not 0 <= value < float("inf"):
+            if not isinstance(value, int | float) or isinstance(value, bool):
+                raise CatalogFormatError(f"{where}: a stem weight must be a number.")
+            if not 0 <= value < float("inf"):
                 raise CatalogFormatError(f"{where}: a stem weight cannot be {value!r}.")
     for stem, column in zip(stems, zip(*rows, strict=True), strict=True):
         if not any(column):

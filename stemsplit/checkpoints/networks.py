@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from stemsplit.errors import KeyMismatchError
+from stemsplit.errors import CheckpointError, KeyMismatchError
 from stemsplit.models import registry
 from stemsplit.models.base import ModelConfig
 
@@ -26,10 +26,15 @@ def build(
 
     Raises:
         KeyMismatchError: the parameters are not exactly those of the network.
+        CheckpointError: the network is too large for this machine, or cannot be.
     """
     # Every parameter is overwritten, so drawing initial ones would waste most of the time.
-    with _SkipInit():
-        network = registry.build_network(architecture, config)
+    try:
+        with _SkipInit():
+            network = registry.build_network(architecture, config)
+    except (RuntimeError, MemoryError) as error:
+        reason = str(error).partition("\n")[0]
+        raise CheckpointError(f"{name}: its network cannot be built: {reason}.") from error
     _check_keys(network.state_dict(), state, name)
     network.load_state_dict(state)
     return network.eval()

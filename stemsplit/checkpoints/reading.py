@@ -5,6 +5,7 @@ up in the registry and never imported.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -63,8 +64,9 @@ def read_checkpoint(path: Path, *, variant: str | None = None) -> Checkpoint:
         metadata = read_metadata(path)
         if is_ours(metadata):
             info = read_info(path)
-            config = registry.config_from_dict(info.architecture, info.config)
-            return Checkpoint(info, config, read_tensors(path))
+            with _making_sense():
+                config = registry.config_from_dict(info.architecture, info.config)
+            return Checkpoint(_with_plain_stems(info), config, read_tensors(path))
         package = _reference_package(path, metadata, read_tensors(path))
         return _from_package(package)
 
@@ -98,7 +100,7 @@ def describe_metadata(metadata: Mapping[str, str], path: Path) -> CheckpointInfo
         path: what to call the file in messages; ours is read from there.
     """
     if is_ours(metadata):
-        return read_info(path, metadata)
+        return _with_plain_stems(read_info(path, metadata))
     package = _reference_package(path, metadata, {})
     return _from_package(replace(package, state={})).info
 
@@ -118,15 +120,16 @@ def _read_torch(path: Path, variant: str | None) -> Checkpoint:
 
 def _from_package(package: Package) -> Checkpoint:
     state: Mapping[str, Any] = package.state
-    if state.get("__quantized"):
-        from stemsplit.checkpoints.quantised import decode
+    with _making_sense():
+        if state.get("__quantized"):
+            from stemsplit.checkpoints.quantised import decode
 
-        order = registry.reference_parameters(package.class_name, package.args, package.kwargs)
-        state = decode(state, order)
-    architecture, config, ours = registry.import_reference(
-        package.class_name, package.args, package.kwargs, state
-    )
-    return Checkpoint(_describe(architecture, config), config, ours)
+            order = registry.reference_parameters(package.class_name, package.args, package.kwargs)
+            state = decode(state, order)
+        architecture, config, ours = registry.import_reference(
+            package.class_name, package.args, package.kwargs, state
+        )
+    return Checkpoint(_with_plain_stems(_describe(architecture, config)), config, ours)
 
 
 def _describe(architecture: str, config: "ModelConfig") -> CheckpointInfo:
@@ -137,6 +140,23 @@ def _describe(architecture: str, config: "ModelConfig") -> CheckpointInfo:
         sample_rate=config.sample_rate,
         channels=config.channels,
     )
+
+
+def _with_plain_stems(info: CheckpointInfo) -> CheckpointInfo:
+    """The same, unless a stem has a name that would do harm in a path or on a terminal."""
+    for stem in info.stems:
+        if not isinstance(stem, str) or not re.fullmatch(r"\w[\w .+-]{0,39}", stem):
+            raise CheckpointError(f"its stem {str(stem)[:40]!r} has a name that is no plain name.")
+    return info
+
+
+@contextmanager
+def _making_sense() -> Iterator[None]:
+    """Turn what strange arguments do to a configuration into words."""
+    try:
+        yield
+    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+        raise CheckpointError("its description of the network makes no sense.") from error
 
 
 def _reference_package(

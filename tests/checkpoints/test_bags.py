@@ -3,6 +3,7 @@
 import pytest
 
 from stemsplit.checkpoints.bags import Bag, format_bag, parse_bag
+from stemsplit.checkpoints.catalog import check_stem_weights
 from stemsplit.errors import CatalogFormatError
 
 
@@ -34,6 +35,24 @@ def test_what_is_written_is_read_back(bag: Bag) -> None:
     assert parse_bag(format_bag(bag), origin="x") == bag
 
 
+def test_a_bag_that_is_longer_than_any_memory_is_refused_at_once() -> None:
+    lines = ["a0: &a0 [x, x]"]
+    lines += [f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, 60)]
+    for key in ("models: [*a59]", "models: [x]\nlicence: *a59", "models: [x]\nweights: *a59"):
+        text = "\n".join([*lines, key])
+        if key.endswith("weights: *a59"):
+            rows = parse_bag(text, origin="x").stem_weights
+            with pytest.raises(CatalogFormatError, match="1 rows of 2 numbers"):
+                check_stem_weights(rows, 1, ("a", "b"), "x")
+            with pytest.raises(CatalogFormatError, match="must be a number"):
+                check_stem_weights(rows, 2, ("a", "b"), "x")
+        elif "licence" in key:
+            assert parse_bag(text, origin="x").licence is None
+        else:
+            with pytest.raises(CatalogFormatError, match="names of files beside it"):
+                parse_bag(text, origin="x")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -50,7 +69,9 @@ def test_what_is_written_is_read_back(bag: Bag) -> None:
         ("models: [a]\nsegment: .nan", "seconds above 0"),
         ("models: [a", "not valid YAML"),
         ("models: [!!python/object/apply:os.system ['true']]", "not valid YAML"),
-        ("models: " + "[" * 5000, "not valid YAML"),
+        ("models: " + "[" * 1500, "not valid YAML"),
+        ("a: &a [x]\nmodels: [*a]", "names of files beside it"),
+        ("models: [1.5]", "names of files beside it"),
         ("models: [a]\n" + "#" * 200_000, "too large"),
     ],
 )

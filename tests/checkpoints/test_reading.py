@@ -5,6 +5,7 @@ import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -228,6 +229,52 @@ def test_an_option_that_is_not_supported_is_named(tmp_path: Path) -> None:
     save_file({"x": torch.zeros(1)}, tmp_path / "x.safetensors", metadata=metadata)
     with pytest.raises(ConfigError, match=r"x\.safetensors: .*hybrid"):
         read_checkpoint(tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("stem", ["../../up", "a/b", "a\\b", "", ".", "\x1b[31m", "x" * 41, "a\n"])
+def test_a_stem_has_a_name_that_can_be_a_file(tmp_path: Path, name: str, stem: str) -> None:
+    path = WRITERS[name](tmp_path / name, kwargs=tiny.options(["drums", stem]))
+    for read in (read_checkpoint, describe_file):
+        with pytest.raises(CheckpointError, match="a name that is no plain name"):
+            read(path)
+
+
+def load(path: Path) -> None:
+    checkpoint = read_checkpoint(path)
+    build("demucs", checkpoint.config, checkpoint.state, name=path.name)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"channels": "many"},
+        {"depth": None},
+        {"segment": "x"},
+        {"sources": 5},
+        {"norm_groups": 0, "norm_starts": 0},
+        {"growth": float("nan")},
+        {"channels": 0},
+    ],
+)
+def test_strange_arguments_are_an_error_in_words(tmp_path: Path, options: dict[str, Any]) -> None:
+    metadata = {
+        "klass": tiny.CLASS,
+        "args": "[]",
+        "kwargs": json.dumps({"sources": tiny.STEMS, "channels": 4, "depth": 2, **options}),
+    }
+    path = tmp_path / "x.safetensors"
+    save_file({"x": torch.zeros(1)}, path, metadata=metadata)
+    with pytest.raises(StemsplitError) as caught:
+        load(path)
+    assert "x.safetensors" in str(caught.value)
+
+
+def test_a_network_larger_than_any_memory_is_an_error_in_words(tmp_path: Path) -> None:
+    kwargs = {"sources": ["a"], "channels": 2**24, "depth": 2}
+    architecture, config, _ = registry.import_reference(tiny.CLASS, [], kwargs, {})
+    with pytest.raises(CheckpointError, match="huge: its network cannot be built"):
+        build(architecture, config, {}, name="huge")
 
 
 def test_missing_and_unexpected_weights_are_listed_up_to_ten() -> None:

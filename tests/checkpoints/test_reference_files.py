@@ -56,9 +56,8 @@ def package(network: Any, *, half: bool) -> dict[str, Any]:
     return {"klass": type(network), "args": args, "kwargs": kwargs, "state": state}
 
 
-@pytest.mark.parametrize("half", [True, False])
-@pytest.mark.parametrize("is_zip", [True, False])
-def test_a_local_repository(network: Any, tmp_path: Path, half: bool, is_zip: bool) -> None:
+@pytest.mark.parametrize(("is_zip", "half"), [(True, True), (False, False)])
+def test_a_local_repository(network: Any, tmp_path: Path, is_zip: bool, half: bool) -> None:
     pretrained = pytest.importorskip("demucs.pretrained")
     states = pytest.importorskip("demucs.states")
     if is_zip:
