@@ -1,6 +1,7 @@
 import importlib
 import shutil
 import socket
+import sys
 import types
 from collections import namedtuple
 from pathlib import Path
@@ -55,13 +56,20 @@ def test_a_torch_that_does_not_load_is_found_and_the_rest_goes_on(
 def test_a_torchaudio_of_another_torch_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     fail("torchaudio", monkeypatch, OSError("undefined symbol: _ZN3c10"))
     finding = diagnosis.check_torchaudio()
-    assert (finding.verdict, "undefined symbol" in finding.detail) == ("broken", True)
-    assert f"torch=={torch.__version__[:4]}" in finding.advice
+    assert (finding.verdict, "undefined symbol" in finding.detail) == ("warning", True)
+    assert f"torchaudio=={torch.__version__[:4]}" in finding.advice
+
+
+def test_a_missing_torchaudio_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    fail("torchaudio", monkeypatch, ModuleNotFoundError("No module named 'torchaudio'"))
+    finding = diagnosis.check_torchaudio()
+    assert (finding.verdict, finding.detail) == ("ok", "not installed, and not needed")
 
 
 def test_versions_that_are_no_pair_are_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    torchaudio = importlib.import_module("torchaudio")
-    monkeypatch.setattr(torchaudio, "__version__", "2.1.0")
+    stranger = types.ModuleType("torchaudio")
+    stranger.__dict__["__version__"] = "2.1.0"
+    monkeypatch.setitem(sys.modules, "torchaudio", stranger)
     assert diagnosis.check_torchaudio().verdict == "warning"
 
 
