@@ -9,7 +9,7 @@ import io
 import math
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -98,18 +98,31 @@ def read_package(path: Path) -> Package:
         CheckpointError: the file is damaged, or holds something else.
     """
     with TorchFile(path) as file:
-        data = file.data
-        if not isinstance(data, dict) or not {"klass", "args", "kwargs", "state"} <= set(data):
-            raise CheckpointError(
-                f"{path} holds weights without saying of which network, so it cannot be used alone."
-            )
-        class_name, state = data["klass"], data["state"]
-        if not isinstance(class_name, ClassName) or class_name.name not in REFERENCE_CLASSES:
-            raise CheckpointError(f"{path} does not name a network that stemsplit knows.")
-        if not (isinstance(state, dict) and isinstance(data["kwargs"], dict)):
-            raise CheckpointError(f"{path} is damaged: its package has no state or arguments.")
-        args = list(data["args"])
-        return Package(class_name.name, args, data["kwargs"], file.tensors(state))
+        package = package_of(file.data, name=str(path))
+        return replace(package, state=file.tensors(package.state))
+
+
+def package_of(data: Any, *, name: str) -> Package:
+    """The package in the data of a file, with descriptions in place of tensors.
+
+    Args:
+        data: what the file describes.
+        name: what to call it in messages.
+
+    Raises:
+        CheckpointError: the data are something else.
+    """
+    if not isinstance(data, dict) or not {"klass", "args", "kwargs", "state"} <= set(data):
+        raise CheckpointError(f"{name} holds weights without saying of which network.")
+    class_name, args, kwargs, state = (data[key] for key in ("klass", "args", "kwargs", "state"))
+    if not isinstance(class_name, ClassName) or class_name.name not in REFERENCE_CLASSES:
+        raise CheckpointError(f"{name} does not name a network that stemsplit knows.")
+    is_plain = (
+        isinstance(args, list | tuple) and isinstance(kwargs, dict) and isinstance(state, dict)
+    )
+    if not is_plain or not all(isinstance(key, str) for key in (*kwargs, *state)):
+        raise CheckpointError(f"{name} is damaged: its package has no state or arguments.")
+    return Package(class_name.name, list(args), kwargs, state)
 
 
 def read_state(path: Path) -> "dict[str, Tensor]":

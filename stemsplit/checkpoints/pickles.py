@@ -14,7 +14,7 @@ import re
 import struct
 from collections.abc import Callable, Collection
 from fractions import Fraction
-from typing import Any, BinaryIO, NamedTuple
+from typing import IO, Any, BinaryIO, NamedTuple, cast
 
 from stemsplit.errors import CheckpointError, UnsafeCheckpointError
 
@@ -103,7 +103,7 @@ def read_pickle(
     """
     machine = _Machine(name, frozenset(classes), load_storage)
     try:
-        for opcode, argument, _ in pickletools.genops(source):
+        for opcode, argument, _ in pickletools.genops(cast("IO[bytes]", _Bounded(source))):
             if opcode.name == "STOP":
                 return machine.stack.pop()
             machine.step(opcode.name, argument)
@@ -131,6 +131,21 @@ def check_plain(value: Any, *, name: str) -> None:
             pending.extend((item, depth + 1) for item in node.values())
         elif isinstance(node, list | tuple) and not isinstance(node, TensorSpec):
             pending.extend((item, depth + 1) for item in node)
+
+
+class _Bounded:
+    """A file that is never asked for more bytes than it has left, whatever a length claims."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        begin = file.tell()
+        self._end = file.seek(0, 2)
+        file.seek(begin)
+        self.tell = file.tell
+        self.readline = file.readline
+
+    def read(self, length: int) -> bytes:
+        return self._file.read(min(length, self._end - self._file.tell()))
 
 
 class _Builder(NamedTuple):

@@ -13,7 +13,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stemsplit.checkpoints.legacy import Package, TorchFile, read_package, read_state
+from stemsplit.checkpoints.legacy import (
+    Package,
+    TorchFile,
+    package_of,
+    read_package,
+    read_state,
+)
 from stemsplit.checkpoints.pickles import ClassName
 from stemsplit.checkpoints.weights import (
     CheckpointInfo,
@@ -84,12 +90,9 @@ def describe_file(path: Path) -> CheckpointInfo:
             return describe_metadata(read_metadata(path), path)
         with TorchFile(path) as file:
             data = file.data
-        if isinstance(data, dict) and isinstance(data.get("klass"), ClassName):
-            package = Package(data["klass"].name, list(data["args"]), dict(data["kwargs"]), {})
-            return _from_package(package).info
         if _is_torchaudio(data):
             return _describe(*registry.find_variant(_TORCHAUDIO_VARIANT))
-        raise CheckpointError(f"{path} holds weights without saying of which network.")
+        return _from_package(replace(package_of(data, name=str(path)), state={})).info
 
 
 def describe_metadata(metadata: Mapping[str, str], path: Path) -> CheckpointInfo:

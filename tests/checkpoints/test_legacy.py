@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tracemalloc
 import warnings
 import zipfile
 from collections import OrderedDict
@@ -16,6 +17,7 @@ import torch
 from torch import nn
 
 from stemsplit.checkpoints.legacy import read_package, read_state
+from stemsplit.checkpoints.reading import describe_file
 from stemsplit.errors import CheckpointError, UnsafeCheckpointError
 from tests.checkpoints import tiny
 
@@ -264,6 +266,29 @@ def test_one_storage_used_a_thousand_times_is_refused(tmp_path: Path) -> None:
     path = make_archive(tmp_path / "x.pt", as_state(*[one] * 1000), {"0": bytes(400_000)})
     with pytest.raises(UnsafeCheckpointError, match="more memory than the file has bytes"):
         read_state(path)
+
+
+@pytest.mark.parametrize("claim", [2**31, 2**62])
+def test_a_text_longer_than_the_file_costs_nothing(tmp_path: Path, claim: int) -> None:
+    path = tmp_path / "x.th"
+    path.write_bytes(b"\x80\x04\x8d" + struct.pack("<Q", claim) + b"x" * 100)
+    tracemalloc.start()
+    with pytest.raises(CheckpointError, match=r"x\.th is damaged"):
+        read_package(path)
+    assert tracemalloc.get_traced_memory()[1] < 2**20
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("missing", ["klass", "args", "kwargs", "state"])
+def test_a_package_without_one_of_its_parts_is_refused(tmp_path: Path, missing: str) -> None:
+    kwargs = tiny.options()
+    with tiny.reference_class() as klass:
+        package = {"klass": klass, "args": (), "kwargs": kwargs, "state": tiny.state(kwargs)}
+        del package[missing]
+        torch.save(package, tmp_path / "x.th")
+    for read in (read_package, describe_file):
+        with pytest.raises(CheckpointError, match="without saying of which network"):
+            read(tmp_path / "x.th")
 
 
 def test_a_hostile_pickle_in_an_archive_is_refused(tmp_path: Path) -> None:
