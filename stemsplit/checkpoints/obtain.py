@@ -1,11 +1,13 @@
 """Gets weights into the cache: from the best place that gives them, converted once, checked first.
 
 Order of places: a file the user put into the cache's `incoming` folder by hand, the hub, then the
-publisher's own server. Whatever comes, only our own safetensors file stays.
+publisher's own server. Whatever comes, only our own safetensors file stays: `incoming` is a letter
+box, emptied once its contents are checked and converted.
 """
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -132,7 +134,10 @@ class _Job:
                         f"{path} has the SHA-256 {digest[:16]}… where {file.sha256[:16]} was "
                         "published, so it is not used: delete it or get it again."
                     )
-                return self._keep(path, file, digest)
+                stored = self._keep(path, file, digest)
+                with suppress(OSError):
+                    path.unlink()
+                return stored
         return None
 
     def _from_network(self) -> StoredWeights:

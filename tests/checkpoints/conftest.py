@@ -13,6 +13,15 @@ from stemsplit.checkpoints.resolved import Member
 from tests.checkpoints.hub_server import Server
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests that need the internet run only when asked for: `pytest -m network`."""
+    if "network" not in config.option.markexpr:
+        skip = pytest.mark.skip(reason="needs the internet: pytest -m network")
+        for item in items:
+            if item.get_closest_marker("network"):
+                item.add_marker(skip)
+
+
 @pytest.fixture(autouse=True)
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of the machine's own settings reaches a test, and nothing of a test stays."""

@@ -213,6 +213,7 @@ def test_what_is_in_the_cache_needs_no_network(tmp_path: Path, cache: Cache) -> 
     member = Member(id="abc", architecture="demucs", files=(file,))
     path.rename(cache.incoming / "abc-00.th")
     (stored,) = obtain([member], cache, offline=True)
+    assert list(cache.incoming.iterdir()) == []
     assert obtain([member], cache, offline=True) == (stored,)
 
 
