@@ -162,12 +162,12 @@ def complex_to_channels(spectrum: Tensor) -> Tensor:
 
 
 def channels_to_complex(values: Tensor) -> Tensor:
-    """Complex (B, S, C, F, T) of a real (B, S, 2C, F, T) laid out as by `complex_to_channels`.
+    """Complex (*, C, F, T) of a real (*, 2C, F, T) laid out as by `complex_to_channels`.
 
     The result is on the CPU when the device of `values` cannot hold complex numbers.
     """
-    parts = torch.unflatten(_at_least_float32(_off_accelerator(values)), 2, (-1, 2))
-    return torch.complex(parts[:, :, :, 0], parts[:, :, :, 1])
+    parts = torch.unflatten(_at_least_float32(_off_accelerator(values)), -3, (-1, 2))
+    return torch.complex(parts[..., 0, :, :], parts[..., 1, :, :])
 
 
 def _margin_samples(n_fft: int, hop_length: int) -> int:

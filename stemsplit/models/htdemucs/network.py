@@ -66,10 +66,18 @@ class HTDemucs(nn.Module):
         x, wave = self._transform(x, wave)
         x, wave = self.unet.decode(x, wave, skips)
 
-        x = torch.unflatten(x.float() * deviation + mean, 1, (num_stems, -1))
         wave = torch.unflatten(wave.float() * wave_deviation + wave_mean, 1, (num_stems, -1))
-        stems = istft(channels_to_complex(x), config.hop_length, padded.shape[-1])
-        return (stems.to(mix.device) + wave)[..., :num_samples].to(mix.dtype)
+        # One stem at a time: the inverse transform takes several times the memory of its input.
+        stems = [
+            istft(
+                channels_to_complex(part.float() * deviation + mean),
+                config.hop_length,
+                padded.shape[-1],
+            ).to(mix.device)
+            + wave[:, i]
+            for i, part in enumerate(x.chunk(num_stems, dim=1))
+        ]
+        return torch.stack(stems, dim=1)[..., :num_samples].to(mix.dtype)
 
     def _pad(self, mix: Tensor) -> Tensor:
         if self.training or not self.config.pad_to_segment:
