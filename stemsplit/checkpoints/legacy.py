@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from stemsplit.checkpoints.pickles import (
+from stemsplit.checkpoints.pickles import read_pickle
+from stemsplit.checkpoints.plain_data import (
     ClassName,
     Storage,
     StorageType,
     TensorSpec,
     check_plain,
-    read_pickle,
 )
 from stemsplit.errors import CheckpointError, UnsafeCheckpointError
 from stemsplit.models.registry import REFERENCE_CLASSES

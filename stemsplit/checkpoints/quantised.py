@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stemsplit.checkpoints.pickles import ClassName
+from stemsplit.checkpoints.plain_data import ClassName
 from stemsplit.errors import CheckpointError
 
 Parameter = tuple[str, tuple[int, ...]]

@@ -20,7 +20,7 @@ from stemsplit.checkpoints.legacy import (
     read_package,
     read_state,
 )
-from stemsplit.checkpoints.pickles import ClassName
+from stemsplit.checkpoints.plain_data import ClassName
 from stemsplit.checkpoints.weights import (
     CheckpointInfo,
     is_ours,

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stemsplit.checkpoints.pickles import (
+from stemsplit.checkpoints.pickles import read_pickle
+from stemsplit.checkpoints.plain_data import (
     ClassName,
     Storage,
     StorageType,
     TensorSpec,
     check_plain,
-    read_pickle,
 )
 from stemsplit.errors import CheckpointError, UnsafeCheckpointError
 

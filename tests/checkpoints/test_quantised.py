@@ -25,7 +25,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from stemsplit.checkpoints.pickles import ClassName
+from stemsplit.checkpoints.plain_data import ClassName
 from stemsplit.checkpoints.quantised import _unpack, decode, is_quantised
 from stemsplit.checkpoints.reading import _unflatten, read_checkpoint
 from stemsplit.errors import CheckpointError
