@@ -98,6 +98,7 @@ class _Job:
 
     def run(self) -> StoredWeights:
         with self.cache.lock(self.member.id):
+            self.cache.make(self.cache.incoming)  # there to put a file into, when told to
             # Another process may have been faster.
             found = _present(self.cache, self.member.id, self.is_repair) or self._from_hand()
             if found is not None:

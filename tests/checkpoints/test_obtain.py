@@ -203,6 +203,7 @@ def test_offline_opens_no_socket(how: str, cache: Cache, monkeypatch: pytest.Mon
     message = str(caught.value)
     assert "The weights abc are not in the cache" in message
     assert f"put a.th (from https://example.org/a.th) into {cache.incoming}" in message
+    assert cache.incoming.is_dir()
 
 
 @pytest.mark.usefixtures("no_network")
