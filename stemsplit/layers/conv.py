@@ -15,8 +15,7 @@ from torch.nn import functional as F
 from stemsplit.layers.dconv import ResidualStack
 from stemsplit.layers.levels import Level, Residual
 from stemsplit.layers.norms import GroupNorm
-
-_CACHED_VALUES = 2**19  # numbers of an intermediate result that stay in a CPU's cache
+from stemsplit.layers.pieces import expand_bins, map_bins
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"gelu": F.gelu, "relu": F.relu}
 
@@ -72,9 +71,10 @@ class EncoderLevel(nn.Module):
             return y
         if inject is not None:
             y = y + (inject[:, :, None] if self.over_bins else inject)
-        if not self.over_bins or level.norm_groups:
+        if not self.over_bins:
             return self._refine(y)
-        return _by_bins(self._refine, y, level.encoder_context)
+        # The statistics of a norm are over all bins.
+        return map_bins(self._refine, y, context=level.encoder_context, whole=level.norm_groups > 0)
 
     def _refine(self, x: Tensor) -> Tensor:
         level = self.level
@@ -136,27 +136,23 @@ class DecoderLevel(nn.Module):
             went into the transposed convolution.
         """
         y = add_skip(x, skip)
-        if not self.level.bare:
-            if not self.over_bins or self.level.norm_groups:
-                y = self._refine(y)
-            else:
-                y = _by_bins(self._refine, y, self.level.decoder_context)
-        z: Tensor = self._crop(self.norm2(self.conv_tr(y)), length)
-        if not self.is_last:
-            z = ACTIVATIONS[self.level.activation](z)
-        return z, y
+        if not self.over_bins:
+            y = y if self.level.bare else self._refine(y)
+            z = self._expand(y)[..., self.level.padding :]
+            return z[..., : z.shape[-1] - self.level.padding if length is None else length], y
+        y = map_bins(
+            self._refine, y, context=self.level.decoder_context, whole=self.level.norm_groups > 0
+        )
+        return expand_bins(self._expand, y, self.level, whole=self.level.norm_groups > 0), y
 
     def _refine(self, x: Tensor) -> Tensor:
         if self.level.rewrite:
             x = _gate(self.level, self.norm1(self.rewrite(x)))
         return _along_time(self.dconv, x)
 
-    def _crop(self, z: Tensor, length: int | None) -> Tensor:
-        start = self.level.padding
-        if self.over_bins:
-            return z[:, :, start : z.shape[2] - start]
-        stop = z.shape[-1] - start if length is None else start + length
-        return z[..., start:stop]
+    def _expand(self, y: Tensor) -> Tensor:
+        z: Tensor = self.norm2(self.conv_tr(y))
+        return z if self.is_last else ACTIVATIONS[self.level.activation](z)
 
 
 def rescale_convolutions(module: nn.Module, reference: float) -> None:
@@ -232,28 +228,6 @@ def add_skip(x: Tensor | None, skip: Tensor | None) -> Tensor:
             raise ValueError("a decoder level needs an input or a skip connection.")
         return values
     return x + skip
-
-
-def _by_bins(function: Callable[[Tensor], Tensor], x: Tensor, context: int) -> Tensor:
-    """Apply a function to some bins at a time.
-
-    On a CPU that keeps intermediate results in its cache, and is far faster than one go.
-
-    Args:
-        function: maps (B, D, F, T) to (B, D', F, T), every bin from at most `context` neighbours
-            on each side, with zeros beyond the first and the last bin.
-        x: (B, D, F, T).
-        context: neighbours that a bin depends on.
-    """
-    bins = x.shape[2]
-    size = max(1, _CACHED_VALUES // (x.numel() // bins)) if x.device.type == "cpu" else bins
-    parts = []
-    for start in range(0, bins, size):
-        stop = min(bins, start + size)
-        first, last = max(0, start - context), min(bins, stop + context)
-        part = function(x[:, :, first:last])
-        parts.append(part[:, :, start - first : stop - first])
-    return torch.cat(parts, dim=2)
 
 
 def _along_time(layer: nn.Module, x: Tensor) -> Tensor:

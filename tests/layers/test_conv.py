@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from stemsplit.layers import conv
+from stemsplit.layers import pieces
 from stemsplit.layers.bands import BandedDecoderLevel, BandedEncoderLevel
 from stemsplit.layers.conv import DecoderLevel, EncoderLevel, rescale_convolutions
 from stemsplit.layers.levels import Level, Residual
@@ -71,7 +71,7 @@ def test_bins_in_pieces_give_the_same_as_all_at_once(
     x = torch.randn(2, 3, 44, 5)
     expected = both()
     for bins in (1, 3, 10):
-        monkeypatch.setattr(conv, "_CACHED_VALUES", bins * 2 * 8 * 5)
+        monkeypatch.setattr(pieces, "_CACHED_VALUES", bins * 2 * 8 * 5)
         for actual, whole in zip(both(), expected, strict=True):
             torch.testing.assert_close(actual, whole, rtol=1e-5, atol=1e-5)  # float32 rounding
 
