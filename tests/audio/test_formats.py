@@ -111,4 +111,4 @@ def test_checking_options_costs_no_torch() -> None:
         "import sys, stemsplit.audio.formats, stemsplit.audio.probe, stemsplit.audio.tags;"
         "sys.exit('torch' in sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
