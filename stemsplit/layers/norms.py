@@ -67,3 +67,11 @@ def standardize(values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     correction = min(1, values[0].numel() - 1)
     deviation, mean = torch.std_mean(values, dim=dims, correction=correction, keepdim=True)
     return (values - mean) / (_EPS + deviation), mean, deviation
+
+
+class ChannelNorm(nn.LayerNorm):
+    """Layer norm over the features of (B, D, *), at every position by itself."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        """The normalised values (B, D, *)."""
+        return super().forward(values.movedim(1, -1)).movedim(-1, 1)

@@ -1,16 +1,14 @@
 """A transformer layer with its norms in front.
 
-Shapes: B batch, N tokens, M tokens attended to, D features.
+Shapes: D features, * any leading axes.
 """
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stemsplit.layers.attention import MultiHeadAttention
-
 
 class FeedForward(nn.Module):
-    """Two linear maps with GELU between them, on tokens (B, N, D)."""
+    """Two linear maps with GELU between them, on tokens (*, D)."""
 
     def __init__(self, features: int, hidden: int, *, dropout: float = 0.0) -> None:
         """Widen `features` to `hidden` and back.
@@ -33,40 +31,31 @@ class FeedForward(nn.Module):
 
 
 class TransformerLayer(nn.Module):
-    """Self-attention, then a feed-forward network, each added to what came in.
+    """Attention, then a feed-forward network, each behind a norm and added to what came in.
 
     Source: Xiong et al. 2020, arXiv:2002.04745, the pre-norm layer.
     """
 
-    def __init__(self, features: int, heads: int, hidden: int, *, dropout: float = 0.0) -> None:
+    def __init__(
+        self, features: int, attention: nn.Module, hidden: int, *, dropout: float = 0.0
+    ) -> None:
         """Build one layer.
 
         Args:
-            features: D, a multiple of `heads`.
-            heads: attention heads.
+            features: D.
+            attention: maps (*, D) to the same shape, in whatever way it groups the tokens.
             hidden: features inside the feed-forward network.
-            dropout: share of attention weights and features dropped in training.
+            dropout: share of the features dropped in training.
         """
         super().__init__()
         self.norm_attention = nn.LayerNorm(features)
-        self.attention = MultiHeadAttention(features, heads, dropout=dropout)
+        self.attention = attention
         self.norm_feedforward = nn.LayerNorm(features)
         self.feedforward = FeedForward(features, hidden, dropout=dropout)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, tokens: Tensor, positions: Tensor | None = None) -> Tensor:
-        """Transform.
-
-        Args:
-            tokens: (B, N, D).
-            positions: (N, D), told to the attention only; None when order does not count.
-
-        Returns:
-            (B, N, D).
-        """
-        asking = self.norm_attention(tokens)
-        if positions is not None:
-            asking = asking + positions
-        tokens = tokens + self.dropout(self.attention(asking))
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Tokens of the same shape (*, D)."""
+        tokens = tokens + self.dropout(self.attention(self.norm_attention(tokens)))
         y: Tensor = tokens + self.feedforward(self.norm_feedforward(tokens))
         return y

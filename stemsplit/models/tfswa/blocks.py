@@ -16,7 +16,7 @@ from stemsplit.layers.attention import MultiHeadAttention
 from stemsplit.layers.recompute import call
 from stemsplit.layers.transformer import FeedForward, TransformerLayer
 from stemsplit.models.tfswa.config import TfswaConfig
-from stemsplit.models.tfswa.window_attention import WindowLayer, along_frequency, along_time
+from stemsplit.models.tfswa.window_attention import AlongFrequency, AlongTime, InWindows
 
 
 class CrossBlock(nn.Module):
@@ -29,22 +29,19 @@ class CrossBlock(nn.Module):
 
     def __init__(self, features: int, config: TfswaConfig, *, shifted: bool) -> None:
         super().__init__()
-        self.time = _layer(features, config)
-        self.frequency = _layer(features, config)
+        self.time = _layer(features, config, AlongTime(_attention(features, config)))
+        self.frequency = _layer(features, config, AlongFrequency(_attention(features, config)))
         self.norm_query = nn.LayerNorm(features)
         self.norm_memory = nn.LayerNorm(features)
-        self.cross = MultiHeadAttention(features, config.heads)
+        self.cross = AlongTime(_attention(features, config))
         self.window = _windows(features, config, shifted=shifted)
 
     def forward(self, x: Tensor) -> Tensor:
         """A map of the same shape (B, D, T, F)."""
         x = x.permute(0, 2, 3, 1)
-        by_time = along_time(self.time, x)
-        by_frequency = along_frequency(self.frequency, x)
-        joined = by_frequency + along_time(
-            self.cross, self.norm_query(by_frequency), self.norm_memory(by_time)
-        )
-        y: Tensor = self.window(joined)
+        by_time, by_frequency = self.time(x), self.frequency(x)
+        found = self.cross(self.norm_query(by_frequency), self.norm_memory(by_time))
+        y: Tensor = self.window(by_frequency + found)
         return y.permute(0, 3, 1, 2)
 
 
@@ -60,8 +57,10 @@ class SerialBlock(nn.Module):
         """Build the module; `shifted` has no say, it always holds both kinds of windows."""
         del shifted
         super().__init__()
-        self.time = _SequenceLayer(features, config)
-        self.frequency = _SequenceLayer(features, config)
+        self.time = _SequenceLayer(features, config, AlongTime(_attention(features, config)))
+        self.frequency = _SequenceLayer(
+            features, config, AlongFrequency(_attention(features, config))
+        )
         self.windows = nn.Sequential(
             _windows(features, config, shifted=False), _windows(features, config, shifted=True)
         )
@@ -69,7 +68,7 @@ class SerialBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """A map of the same shape (B, D, T, F)."""
         x = x.permute(0, 2, 3, 1)
-        x = along_frequency(self.frequency, along_time(self.time, x))
+        x = self.frequency(self.time(x))
         y: Tensor = x + self.windows(x)
         return y.permute(0, 3, 1, 2)
 
@@ -181,30 +180,35 @@ class _SequenceLayer(nn.Module):
     Neither text nor figure shows a residual connection around the attention.
     """
 
-    def __init__(self, features: int, config: TfswaConfig) -> None:
+    def __init__(self, features: int, config: TfswaConfig, attention: nn.Module) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(features)
-        self.attention = MultiHeadAttention(features, config.heads)
+        self.attention = attention
         self.feedforward = FeedForward(features, int(config.mlp_ratio * features))
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        tokens = self.attention(self.norm(tokens))
-        y: Tensor = tokens + self.feedforward(tokens)
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.attention(self.norm(x))
+        y: Tensor = x + self.feedforward(x)
         return y
 
 
-def _layer(features: int, config: TfswaConfig) -> TransformerLayer:
-    return TransformerLayer(features, config.heads, int(config.mlp_ratio * features))
+def _attention(features: int, config: TfswaConfig) -> MultiHeadAttention:
+    return MultiHeadAttention(features, config.heads)
 
 
-def _windows(features: int, config: TfswaConfig, *, shifted: bool) -> WindowLayer:
-    return WindowLayer(
-        _layer(features, config),
+def _layer(features: int, config: TfswaConfig, attention: nn.Module) -> TransformerLayer:
+    return TransformerLayer(features, attention, int(config.mlp_ratio * features))
+
+
+def _windows(features: int, config: TfswaConfig, *, shifted: bool) -> TransformerLayer:
+    attention = InWindows(
+        _attention(features, config),
         features,
         config.window,
         shifted=shifted,
         positions=config.window_positions,
     )
+    return _layer(features, config, attention)
 
 
 def _pool(x: Tensor, scale: int) -> Tensor:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from stemsplit.layers.norms import ChannelNorm
 from stemsplit.models.tfswa.blocks import StageLayers
 from stemsplit.models.tfswa.config import TfswaConfig
 
@@ -101,6 +102,7 @@ class StridedTower(Tower):
         self.downs = nn.ModuleList(_down(fine, coarse, separable) for fine, coarse in pairs)
         self.ups = nn.ModuleList(_up(coarse, fine, separable) for fine, coarse in pairs)
         self.joins = nn.ModuleList(_AddSkip(width) for width in widths[:-1])
+        self.norm = ChannelNorm(widths[0])  # keeps the masks from saturating early
         self.leave = nn.Conv2d(widths[0], config.out_channels, 1)
 
     def _enter(self, features: Tensor) -> Tensor:
@@ -111,7 +113,7 @@ class StridedTower(Tower):
         return y
 
     def _leave(self, x: Tensor) -> Tensor:
-        y: Tensor = self.leave(x)
+        y: Tensor = self.leave(self.norm(x))
         return y
 
 

@@ -1,36 +1,52 @@
 """Which tokens of a map attend to each other: those of a bin, of a frame, or of a window.
 
+Every class takes an attention of tokens (B, N, D) and applies it to maps (B, T, F, D).
+
 Shapes: B batch, T frames, F bins, D features, N tokens.
 """
-
-from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from stemsplit.layers.transformer import TransformerLayer
+from stemsplit.layers.attention import MultiHeadAttention
 
 
-def along_time(layer: Callable[..., Tensor], x: Tensor, *memory: Tensor) -> Tensor:
-    """Apply a layer for tokens (B, N, D) to a map (B, T, F, D), the tokens being a bin's frames.
+class AlongTime(nn.Module):
+    """Attention among the frames of a bin."""
 
-    Args:
-        layer: takes tokens, and as many more tokens as there are further maps.
-        x: the map.
-        memory: further maps (B, T, F, D) that the layer wants to see, cut in the same way.
-    """
-    batch, _, bins, _ = x.shape
-    y = layer(*(part.transpose(1, 2).flatten(0, 1) for part in (x, *memory)))
-    return torch.unflatten(y, 0, (batch, bins)).transpose(1, 2)
+    def __init__(self, attend: MultiHeadAttention) -> None:
+        super().__init__()
+        self.attend = attend
+
+    def forward(self, x: Tensor, memory: Tensor | None = None) -> Tensor:
+        """A map of the same shape (B, T, F, D).
+
+        Args:
+            x: the map that asks.
+            memory: a map (B, T, F, D) whose bins answer; None for the bins of `x` themselves.
+        """
+        batch, _, bins, _ = x.shape
+        asking, *answering = (
+            part.transpose(1, 2).flatten(0, 1) for part in (x, memory) if part is not None
+        )
+        y = self.attend(asking, *answering)
+        return torch.unflatten(y, 0, (batch, bins)).transpose(1, 2)
 
 
-def along_frequency(layer: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """Apply a layer for tokens (B, N, D) to a map (B, T, F, D), the tokens being a frame's bins."""
-    return torch.unflatten(layer(x.flatten(0, 1)), 0, x.shape[:2])
+class AlongFrequency(nn.Module):
+    """Attention among the bins of a frame."""
+
+    def __init__(self, attend: MultiHeadAttention) -> None:
+        super().__init__()
+        self.attend = attend
+
+    def forward(self, x: Tensor) -> Tensor:
+        """A map of the same shape (B, T, F, D)."""
+        return torch.unflatten(self.attend(x.flatten(0, 1)), 0, x.shape[:2])
 
 
-class WindowLayer(nn.Module):
-    """A transformer layer whose tokens attend within their window of a map.
+class InWindows(nn.Module):
+    """Attention within windows of frames and bins.
 
     Shifted windows leave narrower ones at the borders of the map: half a window at the start, what
     is left at the end. Attending within these gives the same as rolling the map and masking what is
@@ -38,30 +54,30 @@ class WindowLayer(nn.Module):
     than a window is one window, shifted or not.
 
     Source: Liu et al. 2021, arXiv:2103.14030, 3.2; Yao et al. 2025, doi 10.1186/s13634-025-01249-0,
-    3.3.3, Fig. 7. The learnt embedding of the place inside a window is ours: without one,
-    attention does not know what lies where.
+    3.3, Fig. 7. The learnt embedding of the place inside a window is ours: without one, attention
+    does not know what lies where.
     """
 
     def __init__(
         self,
-        layer: TransformerLayer,
+        attend: MultiHeadAttention,
         features: int,
         window: tuple[int, int],
         *,
         shifted: bool,
         positions: bool,
     ) -> None:
-        """Let `layer` work in windows.
+        """Let `attend` work in windows.
 
         Args:
-            layer: what every window goes through.
+            attend: what every window goes through.
             features: D.
             window: frames and bins.
             shifted: move the windows by half their size along both axes.
             positions: learn an embedding of the place inside the window.
         """
         super().__init__()
-        self.layer = layer
+        self.attend = attend
         self.window = window
         self.shift = (window[0] // 2, window[1] // 2) if shifted else (0, 0)
         self.positions = nn.Parameter(torch.zeros(*window, features)) if positions else None
@@ -87,12 +103,10 @@ class WindowLayer(nn.Module):
         grid = (batch, length // frames, width // bins)
         tokens = torch.unflatten(torch.unflatten(x, 2, (grid[2], bins)), 1, (grid[1], frames))
         tokens = tokens.transpose(2, 3).flatten(3, 4).flatten(0, 2)  # (windows, frames * bins, D)
-        positions = None
         if self.positions is not None:
             here = self.positions[first[0] : first[0] + frames, first[1] : first[1] + bins]
-            positions = here.flatten(0, 1)
-        y: Tensor = self.layer(tokens, positions)
-        y = torch.unflatten(torch.unflatten(y, 1, window), 0, grid)
+            tokens = tokens + here.flatten(0, 1)
+        y = torch.unflatten(torch.unflatten(self.attend(tokens), 1, window), 0, grid)
         return y.transpose(2, 3).flatten(3, 4).flatten(1, 2)
 
 

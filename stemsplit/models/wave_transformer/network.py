@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stemsplit.layers.norms import standardize
+from stemsplit.layers.attention import MultiHeadAttention
+from stemsplit.layers.norms import ChannelNorm, standardize
 from stemsplit.layers.recompute import call
 from stemsplit.layers.transformer import TransformerLayer
 from stemsplit.models.wave_transformer.config import WaveTransformerConfig
@@ -67,7 +68,7 @@ class _EncoderLevel(nn.Module):
         self.stride = config.stride
         self.margin = (config.kernel - config.stride) // 2
         self.conv = nn.Conv1d(before, after, config.kernel, config.stride)
-        self.norm = _ChannelNorm(after)
+        self.norm = ChannelNorm(after)
 
     def forward(self, x: Tensor) -> Tensor:
         missing = -x.shape[-1] % self.stride
@@ -84,7 +85,7 @@ class _DecoderLevel(nn.Module):
         self.align = config.align
         margin = (config.kernel - config.stride) // 2
         self.conv = nn.ConvTranspose1d(before, after, config.kernel, config.stride, padding=margin)
-        self.norm = _ChannelNorm(after)
+        self.norm = ChannelNorm(after)
 
     def forward(self, x: Tensor, length: int) -> Tensor:
         x = self.norm(F.gelu(self.conv(x)))  # (B, after, N * stride), at least `length` long
@@ -108,7 +109,12 @@ class _Bottleneck(nn.Module):
         nn.init.trunc_normal_(self.positions, std=0.02)
         self.dropout = nn.Dropout(config.dropout)
         self.layers = nn.ModuleList(
-            TransformerLayer(width, config.heads, config.hidden, dropout=config.dropout)
+            TransformerLayer(
+                width,
+                MultiHeadAttention(width, config.heads, dropout=config.dropout),
+                config.hidden,
+                dropout=config.dropout,
+            )
             for _ in range(config.layers)
         )
         self.norm = nn.LayerNorm(width)
@@ -125,10 +131,3 @@ class _Bottleneck(nn.Module):
             return self.positions[:num_tokens]
         table = self.positions.T[None]
         return F.interpolate(table, size=num_tokens, mode="linear", align_corners=True)[0].T
-
-
-class _ChannelNorm(nn.LayerNorm):
-    """Layer norm over the features of (B, D, N), at every position by itself."""
-
-    def forward(self, values: Tensor) -> Tensor:
-        return super().forward(values.transpose(1, 2)).transpose(1, 2)
