@@ -1,13 +1,11 @@
-"""The TFSWA networks: sizes, spectrogram, training."""
+"""The TFSWA networks: the spectrogram and back, and training."""
 
 import io
 from dataclasses import replace
 
 import pytest
-import safetensors.torch
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 from stemsplit.dsp.stft import centered_stft
 from stemsplit.errors import ConfigError
@@ -57,70 +55,6 @@ def build(config: TfswaConfig) -> Tfswa:
 
 def noise(*shape: int) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(0))
-
-
-def million_parameters(config: TfswaConfig) -> float:
-    with torch.device("meta"):
-        network = Tfswa(config)
-    return sum(parameter.numel() for parameter in network.parameters()) / 1e6
-
-
-def billion_operations(config: TfswaConfig) -> float:
-    """Multiplications with additions of the tower for 3 s."""
-    frames = config.valid_length(3 * config.sample_rate) // config.hop_length + 1
-    with torch.device("meta"):
-        features = torch.empty(1, config.in_channels, frames, config.n_fft // 2 // config.bands)
-        with FlopCounterMode(display=False) as counter:
-            Tfswa(config).tower(features)
-    flops: int = counter.get_total_flops()
-    return flops / 2e9
-
-
-def test_the_paper_network_has_the_size_that_was_measured_for_it() -> None:
-    config = replace(VARIANTS["tfswa_resunet"], stems=("vocals",))
-    assert config.valid_length(132_300) == 319 * 441  # 3 s become 320 frames
-    assert million_parameters(config) == pytest.approx(44.44, rel=1e-3)
-    assert billion_operations(config) == pytest.approx(38.0, rel=0.01)
-    assert million_parameters(VARIANTS["tfswa_resunet"]) == pytest.approx(44.44, rel=5e-3)
-
-
-@pytest.mark.parametrize(
-    ("bottleneck", "parameters", "operations"),
-    [(Stage(channels=384), 25.5, 36.5), (Stage(channels=384, convs=16), 70.4, 40.1)],
-)
-def test_the_paper_network_has_the_sizes_of_its_ablations(
-    bottleneck: Stage, parameters: float, operations: float
-) -> None:
-    config = VARIANTS["tfswa_resunet"]
-    config = replace(config, stems=("vocals",), stages=(*config.stages[:-1], bottleneck))
-    assert million_parameters(config) == pytest.approx(parameters, rel=5e-3)
-    assert billion_operations(config) == pytest.approx(operations, rel=0.01)
-
-
-@pytest.mark.parametrize(
-    ("name", "fewest", "most", "operations"),
-    [
-        ("tfswa_unet", 13.5, 15.0, 500),
-        ("tfswa_resunet_15m", 14.0, 15.0, 27),
-        pytest.param("tfswa_multiscale", 13.1, 16.0, 270, marks=pytest.mark.slow),
-        ("tfswa_lite", 1.0, 2.5, 20),
-    ],
-)
-def test_a_variant_stays_within_its_budget(
-    name: str, fewest: float, most: float, operations: float
-) -> None:
-    config = VARIANTS[name]
-    assert fewest < million_parameters(config) <= million_parameters(replace(config, stems=STEMS))
-    assert million_parameters(replace(config, stems=STEMS)) <= most
-    assert billion_operations(config) <= operations
-
-
-@pytest.mark.parametrize(
-    ("name", "megabytes"), [("tfswa_unet", 60), ("tfswa_resunet_15m", 60), ("tfswa_lite", 10)]
-)
-def test_saved_weights_stay_within_their_budget(name: str, megabytes: float) -> None:
-    saved = safetensors.torch.save(build(VARIANTS[name]).state_dict())
-    assert len(saved) <= megabytes * 1e6
 
 
 @pytest.mark.parametrize("name", ["tfswa_unet", "tfswa_resunet"])
@@ -267,18 +201,18 @@ def test_masks_begin_in_the_middle(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "steps"),
+    ("name", "steps", "peak_rate"),
     [
-        ("tfswa_unet", 80),
-        pytest.param("tfswa_multiscale", 90, marks=pytest.mark.slow),
-        ("tfswa_lite", 80),
-        ("tfswa_resunet", 120),
-        ("tfswa_resunet_15m", 120),
+        ("tfswa_unet", 80, 2e-2),
+        pytest.param("tfswa_multiscale", 60, 4e-2, marks=pytest.mark.slow),
+        ("tfswa_lite", 60, 4e-2),
+        ("tfswa_resunet", 120, 1e-2),
+        ("tfswa_resunet_15m", 120, 1e-2),
     ],
 )
-def test_a_twin_learns_one_second_by_heart(name: str, steps: int) -> None:
+def test_a_twin_learns_one_second_by_heart(name: str, steps: int, peak_rate: float) -> None:
     network = build(twin(name))
-    ratios, mix, _ = overfit(network, steps=steps, peak_rate=2e-2)
+    ratios, mix, _ = overfit(network, steps=steps, peak_rate=peak_rate)
     assert ratios.min() > 10
     if network.config.output == "sigmoid":
         spectrum = centered_stft(mix, network.config.n_fft, HOP)
