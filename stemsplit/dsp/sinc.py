@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 _ZEROS = 24  # zero crossings of the sinc that the filter keeps on each side
 _ROLLOFF = 0.945  # cut-off as a share of the lower Nyquist frequency
+_BLOCK_STEPS = 16  # steps computed by one convolution
 
 
 def double_rate(signal: Tensor) -> Tensor:
@@ -26,7 +27,7 @@ def halve_rate(signal: Tensor) -> Tensor:
 
 
 def _filters(old_rate: int, new_rate: int, like: Tensor) -> Tensor:
-    """One filter per phase of the new rate: (new_rate, 1, taps)."""
+    """One filter per phase of the new rate: (new_rate, taps)."""
     rate = _ROLLOFF * min(old_rate, new_rate)
     width = math.ceil(_ZEROS * old_rate / rate)
     offsets = torch.arange(-width, width + old_rate, dtype=torch.float32) / old_rate
@@ -34,12 +35,21 @@ def _filters(old_rate: int, new_rate: int, like: Tensor) -> Tensor:
     time = ((offsets - phases) * rate).clamp(-_ZEROS, _ZEROS)
     filters = torch.sinc(time) * torch.cos(time * (math.pi / 2 / _ZEROS)) ** 2
     filters = filters / filters.sum(dim=-1, keepdim=True)  # a constant stays what it is
-    return filters[:, None].to(like)
+    return filters.to(like)
 
 
 def _resample(signal: Tensor, filters: Tensor, *, stride: int) -> Tensor:
-    width = (filters.shape[-1] - stride) // 2
+    """Filter at every `stride`-th sample, with one output per phase, and with some to spare."""
+    taps = filters.shape[1]
+    width = (taps - stride) // 2
+    # The same filters at several steps are the channels of one convolution: many times faster.
+    block = torch.cat(
+        [
+            F.pad(filters, (step * stride, (_BLOCK_STEPS - 1 - step) * stride))
+            for step in range(_BLOCK_STEPS)
+        ]
+    )
     flat = signal.reshape(-1, 1, signal.shape[-1])
-    padded = F.pad(flat, (width, width + stride), mode="replicate")
-    phases = F.conv1d(padded, filters, stride=stride)  # (*, phase, step)
-    return phases.transpose(1, 2).reshape(*signal.shape[:-1], -1)
+    padded = F.pad(flat, (width, width + _BLOCK_STEPS * stride), mode="replicate")
+    steps = F.conv1d(padded, block[:, None], stride=_BLOCK_STEPS * stride)
+    return steps.transpose(1, 2).reshape(*signal.shape[:-1], -1)

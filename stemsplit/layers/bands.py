@@ -88,6 +88,8 @@ class BandedDecoderLevel(nn.Module):
                 parts.append(before + shared)
                 part = part[:, :, overlap:]
             parts.append(part)
-        padding = self.level.padding
-        joined = torch.cat(parts, dim=2)[:, :, padding:-padding]
-        return joined if self.is_last else ACTIVATIONS[self.level.activation](joined), None
+        parts[0] = parts[0][:, :, self.level.padding :]
+        parts[-1] = parts[-1][:, :, : parts[-1].shape[2] - self.level.padding]
+        if not self.is_last:
+            parts = [ACTIVATIONS[self.level.activation](part) for part in parts]
+        return torch.cat(parts, dim=2), None

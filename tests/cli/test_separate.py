@@ -200,7 +200,7 @@ def test_models_are_listed_as_in_demucs(stemsplit: Command) -> None:
 
 BAD_WORDS = [
     (("song.wav", "--overlap", "1"), 2, "--overlap must be at least 0 and below 1"),
-    (("song.wav", "--shifts", "-1"), 2, "--shifts must be 0 or more"),
+    (("song.wav", "--shifts", "-1"), 2, "--shifts must be from 0 to 100"),
     (("song.wav", "--segment", "0"), 2, "--segment must be above 0"),
     (("song.wav", "--batch", "0"), 2, "--batch must be 1 or more"),
     (("song.wav", "--jobs", "0"), 2, "--jobs must be 1 or more"),

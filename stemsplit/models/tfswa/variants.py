@@ -2,6 +2,19 @@
 
 All of them have two stems by default, and take any others (``stems`` of the configuration): with
 the four of MUSDB18 one network learns them jointly.
+
+- `tfswa_unet` has attention at every resolution: stages of 2, 2, 6 and 2 blocks, windows of 8, 8
+  heads everywhere. Blocks without projections around them and a feed-forward ratio of 3.5 keep it
+  below 15 million parameters. Its 8 heads of 4 features at full resolution make it by far the
+  slowest.
+- `tfswa_resunet` is the network of Yao et al. 2025, doi 10.1186/s13634-025-01249-0: attention in
+  the bottleneck only, and magnitudes predicted directly, without a mask (3.1). The paper trains one
+  network per stem, which is ``stems=("vocals",)``.
+- `tfswa_resunet_15m` is the same plan with narrower stages.
+- `tfswa_multiscale` is `tfswa_unet` with every block at three resolutions, on a third of the
+  features each, and wider stages to make up for it.
+- `tfswa_lite` is for small devices: no attention above a quarter of the resolution, separable
+  convolutions between the stages.
 """
 
 from dataclasses import replace
@@ -55,7 +68,7 @@ VARIANTS = {
             Stage(channels=384, blocks=2),
         ),
         scales=(1, 2, 4),
-        heads=4,
+        heads=2,  # of 8 to 64 features, as a path has a third of the channels
     ),
     "tfswa_lite": replace(
         _UNET,
