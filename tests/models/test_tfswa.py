@@ -178,6 +178,8 @@ def test_attention_maps_can_be_looked_at_without_changing_the_stems(name: str) -
         with record_attention(network) as maps:
             explicit = network(mix)
     torch.testing.assert_close(explicit, fused, rtol=0, atol=1e-5)
+    for calls in maps.values():
+        assert calls
     along_time = maps["tower.bottleneck.blocks.0.time.attention.attend"]
     frames = 64 // network.config.frame_multiple
     assert along_time[0].shape[1:] == (2, frames, frames)
@@ -231,6 +233,7 @@ def test_a_twin_learns_one_second_by_heart(name: str, steps: int, peak_rate: flo
         ({"scales": ()}, "must be positive"),
         ({"window": (1, 8)}, "windows of 2 by 2"),
         ({"tower": "pooled"}, "needs convs"),
+        ({"tower": "pooled", "stages": (Stage(channels=8, convs=1, blocks=1),) * 2}, "last stage"),
     ],
 )
 def test_an_impossible_configuration_is_refused(changes: dict[str, object], message: str) -> None:

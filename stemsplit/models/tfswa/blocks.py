@@ -76,8 +76,8 @@ class SerialBlock(nn.Module):
 class MultiScaleBlock(nn.Module):
     """Blocks side by side, each on a share of the features at a pooling of its own.
 
-    Coarse paths see four or sixteen times as far with the same window, and their attention over
-    whole axes costs so much less. A 1x1 convolution joins what they found, and adds it.
+    At a pooling of 4 the same window reaches four times as far along both axes, and attention over
+    whole axes costs a sixty-fourth. A 1x1 convolution joins what the paths found; that is added.
     """
 
     def __init__(self, features: int, config: TfswaConfig, *, shifted: bool) -> None:

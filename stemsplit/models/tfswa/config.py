@@ -136,6 +136,8 @@ class TfswaConfig(ModelConfig):
         *outer, bottleneck = self.stages
         if not all(stage.convs for stage in outer):
             raise ConfigError("every stage of a pooled tower but the last needs convs.")
+        if any(stage.blocks for stage in outer):
+            raise ConfigError("a pooled tower has attention blocks in its last stage only.")
         if not bottleneck.convs and bottleneck.channels != outer[-1].channels:
             raise ConfigError(
                 "a bottleneck without convs must keep the channels of the stage before."

@@ -1,6 +1,8 @@
 """The U-Nets: maps of real numbers in, masks or magnitudes out.
 
 They hold no Fourier transform and no complex number, and can be run, counted and exported alone.
+`torch.export` keeps the number of frames open, if it may be taken as a multiple of
+`frame_multiple` times a window, three of these at least.
 
 Shapes: B batch, D features, T frames (a multiple of `frame_multiple`), F bins of a band.
 
@@ -51,7 +53,7 @@ class Tower(nn.Module):
             reversed(self.decoder), reversed(self.ups), reversed(self.joins), strict=True
         ):
             x = stage(join(up(x), skips.pop()))
-        return self._squash(self._leave(x))
+        return self._squash(self._leave(x).float())  # a mask in bfloat16 would be audible
 
     def _enter(self, features: Tensor) -> Tensor:
         return features
