@@ -80,22 +80,26 @@ def istft(spectrum: Tensor, hop_length: int, num_samples: int, *, legacy: bool =
 
     Source: demucs/hdemucs.py 4.1.0, `HDemucs._ispec`.
     """
-    n_fft = 2 * spectrum.shape[-2]
-    margin = _margin_samples(n_fft, hop_length)
-    dropped = n_fft // hop_length // 2
-    spectrum = F.pad(spectrum, (dropped, dropped, 0, 1))
-    length = hop_length * math.ceil(num_samples / hop_length)
-    signal = torch.istft(
-        spectrum.flatten(0, -3),
-        n_fft,
-        hop_length,
-        window=_window(n_fft, spectrum.real),
-        normalized=True,
-        center=True,
-        length=length if legacy else length + 2 * margin,
-    )
-    start = 0 if legacy else margin
-    return torch.unflatten(signal, 0, spectrum.shape[:-2])[..., start : start + num_samples]
+    parts = torch.view_as_real(spectrum)
+    return _invert(parts, hop_length, num_samples, legacy=legacy).to(spectrum.device)
+
+
+def channels_to_signal(
+    channels: Tensor, hop_length: int, num_samples: int, *, legacy: bool = False
+) -> Tensor:
+    """Signal of a spectrogram laid out as by `complex_to_channels`.
+
+    Args:
+        channels: real (*, 2C, F, T); half precision is raised to float32.
+        hop_length: see `istft`.
+        num_samples: see `istft`.
+        legacy: see `istft`.
+
+    Returns:
+        Real (*, C, N), on the device of `channels`.
+    """
+    parts = torch.unflatten(channels, -3, (-1, 2)).movedim(-3, -1)
+    return _invert(parts, hop_length, num_samples, legacy=legacy).to(channels.device)
 
 
 def centered_stft(signal: Tensor, n_fft: int, hop_length: int) -> Tensor:
@@ -161,13 +165,34 @@ def complex_to_channels(spectrum: Tensor) -> Tensor:
     return torch.view_as_real(spectrum).permute(0, 1, 4, 2, 3).flatten(1, 2)
 
 
-def channels_to_complex(values: Tensor) -> Tensor:
-    """Complex (*, C, F, T) of a real (*, 2C, F, T) laid out as by `complex_to_channels`.
+def _invert(parts: Tensor, hop_length: int, num_samples: int, *, legacy: bool) -> Tensor:
+    """Signal (*, N) of real and imaginary parts (*, F, T, 2); where those are, or on the CPU."""
+    parts = _at_least_float32(_off_accelerator(parts))
+    bins, num_frames = parts.shape[-3:-1]
+    ratio = 2 * bins // hop_length
+    # Frame by frame and with the Nyquist bin: as the Fourier transform wants it, in one copy.
+    shape = (*parts.shape[:-3], num_frames, bins + 1)
+    rows = torch.empty(shape, dtype=parts.dtype.to_complex(), device=parts.device)
+    rows[..., bins:] = 0
+    torch.view_as_real(rows)[..., :bins, :] = parts.transpose(-3, -2)
+    window = _window(2 * bins, parts)
+    frames = torch.fft.irfft(rows, n=2 * bins, norm="ortho") * window
+    # The frames that `stft` dropped count as silent ones.
+    overlap = _overlap_add((window**2).expand(num_frames + ratio, -1), hop_length)
+    start = 0 if legacy else _margin_samples(2 * bins, hop_length)
+    overlap = overlap[ratio // 2 * hop_length :]
+    signal = _overlap_add(frames, hop_length)[..., start : start + num_samples]
+    return signal / overlap[start : start + num_samples]
 
-    The result is on the CPU when the device of `values` cannot hold complex numbers.
-    """
-    parts = torch.unflatten(_at_least_float32(_off_accelerator(values)), -3, (-1, 2))
-    return torch.complex(parts[..., 0, :, :], parts[..., 1, :, :])
+
+def _overlap_add(frames: Tensor, hop_length: int) -> Tensor:
+    """Add frames (*, T, n), n a multiple of `hop_length`, at their places: (*, T * hop + ...)."""
+    parts = torch.unflatten(frames, -1, (-1, hop_length))
+    num_frames, ratio = parts.shape[-3:-1]
+    signal = parts.new_zeros((*parts.shape[:-3], num_frames + ratio - 1, hop_length))
+    for index in range(ratio):
+        signal[..., index : index + num_frames, :] += parts[..., index, :]
+    return signal.flatten(-2)
 
 
 def _margin_samples(n_fft: int, hop_length: int) -> int:

@@ -73,8 +73,8 @@ class EncoderLevel(nn.Module):
             y = y + (inject[:, :, None] if self.over_bins else inject)
         if not self.over_bins:
             return self._refine(y)
-        # The statistics of a norm are over all bins.
-        return map_bins(self._refine, y, context=level.encoder_context, whole=level.norm_groups > 0)
+        whole = level.norm_groups > 0  # the statistics of a norm are over all bins
+        return map_bins(self._refine, y, context=level.encoder_context, whole=whole)
 
     def _refine(self, x: Tensor) -> Tensor:
         level = self.level
@@ -140,10 +140,10 @@ class DecoderLevel(nn.Module):
             y = y if self.level.bare else self._refine(y)
             z = self._expand(y)[..., self.level.padding :]
             return z[..., : z.shape[-1] - self.level.padding if length is None else length], y
-        y = map_bins(
-            self._refine, y, context=self.level.decoder_context, whole=self.level.norm_groups > 0
-        )
-        return expand_bins(self._expand, y, self.level, whole=self.level.norm_groups > 0), y
+        whole = self.level.norm_groups > 0  # the statistics of a norm are over all bins
+        context = 0 if self.level.bands else self.level.decoder_context
+        y = map_bins(self._refine, y, context=context, whole=whole)
+        return expand_bins(self._expand, y, self.level, whole=whole), y
 
     def _refine(self, x: Tensor) -> Tensor:
         if self.level.rewrite:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from stemsplit.dsp.stft import channels_to_complex, complex_to_channels, istft, stft
+from stemsplit.dsp.stft import channels_to_signal, complex_to_channels, istft, stft
 
 
 def noise(*shape: int) -> Tensor:
@@ -75,4 +75,17 @@ def test_real_and_imaginary_parts_become_channels() -> None:
     assert channels.shape == (2, 4, 5, 3)
     torch.testing.assert_close(channels[:, 0], spectrum[:, 0].real)
     torch.testing.assert_close(channels[:, 3], spectrum[:, 1].imag)
-    torch.testing.assert_close(channels_to_complex(channels[:, None])[:, 0], spectrum)
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_channels_are_inverted_as_the_complex_spectrum_is(legacy: bool) -> None:
+    spectrum = stft(noise(2, 3, 1000), 256, 64)
+    expected = istft(spectrum, 64, 1000, legacy=legacy)
+    actual = channels_to_signal(complex_to_channels(spectrum), 64, 1000, legacy=legacy)
+    assert actual.shape == (2, 3, 1000)
+    torch.testing.assert_close(actual, expected, rtol=0, atol=0)
+
+
+def test_gradients_go_through_the_transform_and_back() -> None:
+    signal = noise(1, 1, 300).double().requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: istft(stft(x, 64, 16), 16, 300), signal)

@@ -9,7 +9,7 @@ waveform branch, of which no weights were published.
 import torch
 from torch import Tensor, nn
 
-from stemsplit.dsp.stft import channels_to_complex, complex_to_channels, istft, stft
+from stemsplit.dsp.stft import channels_to_signal, complex_to_channels, istft, stft
 from stemsplit.dsp.wiener import wiener_filter
 from stemsplit.layers.conv import rescale_convolutions
 from stemsplit.layers.hybrid import HybridUNet
@@ -51,33 +51,37 @@ class HDemucs(nn.Module):
         _, _, skips = self.unet.encode(x, wave)
         x, wave = self.unet.decode(None, None, skips)  # only the skip connections go in
 
-        x = torch.unflatten(x.float() * deviation + mean, 1, (num_stems, -1))
         wave = torch.unflatten(wave.float() * wave_deviation + wave_mean, 1, (num_stems, -1))
-        stems = istft(
-            self._filter(x, spectrum), config.hop_length, num_samples, legacy=config.legacy_framing
-        )
-        return (stems.to(mix.device) + wave).to(mix.dtype)
+        stems = self._signals(x.float() * deviation + mean, spectrum, num_samples)
+        return (stems + wave).to(mix.dtype)
 
     def _features(self, spectrum: Tensor) -> Tensor:
         if self.config.spectrum == "complex":
             return complex_to_channels(spectrum)
         return spectrum.abs()
 
-    def _filter(self, x: Tensor, mix: Tensor) -> Tensor:
-        """Complex stems (B, S, C, F, T) from prediction (B, S, D, F, T) and mix (B, C, F, T)."""
+    def _signals(self, x: Tensor, mix: Tensor, num_samples: int) -> Tensor:
+        """Stems (B, S, C, N) from the prediction (B, D, F, T) and the mix (B, C, F, T)."""
+        hop_length, legacy = self.config.hop_length, self.config.legacy_framing
+        num_stems = len(self.config.stems)
         if self.config.spectrum == "complex":
-            return channels_to_complex(x)
-        magnitudes = x.to(mix.device)
+            # One stem at a time: the inverse transform takes several times the memory of its input.
+            stems = [
+                channels_to_signal(part, hop_length, num_samples, legacy=legacy)
+                for part in x.chunk(num_stems, dim=1)
+            ]
+            return torch.stack(stems, dim=1)
+        magnitudes = torch.unflatten(x, 1, (num_stems, -1)).to(mix.device)
+        spectra = self._filter(magnitudes, mix)
+        return istft(spectra, hop_length, num_samples, legacy=legacy).to(x.device)
+
+    def _filter(self, magnitudes: Tensor, mix: Tensor) -> Tensor:
+        """Complex stems (B, S, C, F, T) from their magnitudes and the mix (B, C, F, T)."""
         if self.config.spectrum == "magnitude":
             return magnitudes * (mix / (_EPS + mix.abs()))[:, None]
-        return torch.stack(
-            [
-                wiener_filter(
-                    item,
-                    mix_item,
-                    iterations=self.config.wiener_iterations,
-                    residual=self.config.wiener_residual,
-                )
-                for item, mix_item in zip(magnitudes, mix, strict=True)
-            ]
-        )
+        iterations, residual = self.config.wiener_iterations, self.config.wiener_residual
+        items = [
+            wiener_filter(item, mix_item, iterations=iterations, residual=residual)
+            for item, mix_item in zip(magnitudes, mix, strict=True)
+        ]
+        return torch.stack(items)

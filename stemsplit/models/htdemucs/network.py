@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stemsplit.dsp.stft import channels_to_complex, complex_to_channels, istft, stft
+from stemsplit.dsp.stft import channels_to_signal, complex_to_channels, stft
 from stemsplit.layers.conv import rescale_convolutions
 from stemsplit.layers.hybrid import HybridUNet
 from stemsplit.layers.norms import standardize
@@ -69,15 +69,10 @@ class HTDemucs(nn.Module):
         wave = torch.unflatten(wave.float() * wave_deviation + wave_mean, 1, (num_stems, -1))
         # One stem at a time: the inverse transform takes several times the memory of its input.
         stems = [
-            istft(
-                channels_to_complex(part.float() * deviation + mean),
-                config.hop_length,
-                padded.shape[-1],
-            ).to(mix.device)
-            + wave[:, i]
-            for i, part in enumerate(x.chunk(num_stems, dim=1))
+            channels_to_signal(part.float() * deviation + mean, config.hop_length, padded.shape[-1])
+            for part in x.chunk(num_stems, dim=1)
         ]
-        return torch.stack(stems, dim=1)[..., :num_samples].to(mix.dtype)
+        return (torch.stack(stems, dim=1) + wave)[..., :num_samples].to(mix.dtype)
 
     def _pad(self, mix: Tensor) -> Tensor:
         if self.training or not self.config.pad_to_segment:
