@@ -1,0 +1,52 @@
+"""What the README shows works."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+ELSEWHERE = {"--name", "--help"}  # of `models add`, and of everything
+
+
+def test_the_python_example_runs(tmp_path: Path) -> None:
+    material = pytest.importorskip("tests.benchmarks.material")
+    pytest.importorskip("demucs", reason="the reference makes the checkpoint")
+    material.write_checkpoint(tmp_path, "tiny", material.TINY)
+    material.write_song(tmp_path / "song.wav", 1.5)
+    found = re.search(r"```python\n(.*?)```", README, re.DOTALL)
+    assert found is not None
+    example = found.group(1)
+    assert 'Separator("htdemucs"' in example
+    code = example.replace('"htdemucs"', '"tiny.th"')
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PYTHONPATH": str(ROOT), "STEMSPLIT_CACHE": str(tmp_path / "cache"), "PATH": ""},
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines()[-1].startswith("0 torch.Size([2, ")
+
+
+def test_every_option_that_is_named_exists() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-m", "stemsplit", "separate", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    pattern = r"(?<![\w-])--[a-z][a-z0-9-]*"
+    named = set(re.findall(pattern, README))
+    assert len(named) > 15
+    assert named - set(re.findall(pattern, shown.stdout)) <= ELSEWHERE
+
+
+def test_the_two_commands_are_there() -> None:
+    assert "pip install . && stemsplit song.mp3" in README
+    assert re.search(r"## Tests\n\n```sh\n.*pytest\n```", README)
