@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-ELSEWHERE = {"--name", "--help"}  # of `models add`, and of everything
+ELSEWHERE = {"--name", "--help", "--seconds"}  # of `models add`, of everything, of a benchmark
 
 
 def test_the_python_example_runs(tmp_path: Path) -> None:
