@@ -26,7 +26,7 @@ class BandedEncoderLevel(nn.Module):
     def __init__(self, in_channels: int, level: Level) -> None:
         super().__init__()
         self.level = level
-        unpadded = dataclasses.replace(level, padding=0)
+        unpadded = dataclasses.replace(level, padding=0, bands=())
         self.bands = nn.ModuleList(
             EncoderLevel(in_channels, unpadded, over_bins=True) for _ in range(len(level.bands) + 1)
         )
@@ -58,9 +58,9 @@ class BandedDecoderLevel(nn.Module):
         super().__init__()
         self.level = level
         self.is_last = is_last
-        uncropped = dataclasses.replace(level, padding=0)
+        uncropped = dataclasses.replace(level, padding=0, bands=())
         self.bands = nn.ModuleList(
-            DecoderLevel(uncropped, out_channels, over_bins=True, is_last=True, norm_out=False)
+            DecoderLevel(uncropped, out_channels, over_bins=True, is_last=True, is_band=True)
             for _ in range(len(level.bands) + 1)
         )
 

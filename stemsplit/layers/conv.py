@@ -89,7 +89,14 @@ class DecoderLevel(nn.Module):
     """Gated rewriting, residual branches, strided transposed convolution."""
 
     def __init__(
-        self, level: Level, out_channels: int, *, over_bins: bool, is_last: bool, norm_out: bool
+        self,
+        level: Level,
+        out_channels: int,
+        *,
+        over_bins: bool,
+        is_last: bool,
+        norm_out: bool = True,
+        is_band: bool = False,
     ) -> None:
         """Build the decoder side of `level`.
 
@@ -99,11 +106,14 @@ class DecoderLevel(nn.Module):
             over_bins: work along bins, (B, D, F, T), and not along time, (B, D, T).
             is_last: nothing follows, so there is no activation at the end.
             norm_out: normalise after the transposed convolution, if the level normalises at all.
+            is_band: the bins are a band of more, so that no bin looks at others before the
+                transposed convolution.
         """
         super().__init__()
         self.level = level
         self.over_bins = over_bins
         self.is_last = is_last
+        self._context = 0 if is_band else level.decoder_context
         channels = level.channels
         self.conv_tr = _transposed(channels, out_channels, level, over_bins=over_bins)
         self.norm2 = _norm(level, out_channels) if norm_out else nn.Identity()
@@ -117,7 +127,7 @@ class DecoderLevel(nn.Module):
                 wide,
                 level.decoder_context,
                 over_bins=over_bins,
-                square=not level.bands,  # a band does not look across its borders
+                square=not is_band,
             )
             self.norm1 = _norm(level, wide)
 
@@ -141,8 +151,7 @@ class DecoderLevel(nn.Module):
             z = self._expand(y)[..., self.level.padding :]
             return z[..., : z.shape[-1] - self.level.padding if length is None else length], y
         whole = self.level.norm_groups > 0  # the statistics of a norm are over all bins
-        context = 0 if self.level.bands else self.level.decoder_context
-        y = map_bins(self._refine, y, context=context, whole=whole)
+        y = map_bins(self._refine, y, context=self._context, whole=whole)
         return expand_bins(self._expand, y, self.level, whole=whole), y
 
     def _refine(self, x: Tensor) -> Tensor:

@@ -161,4 +161,4 @@ def _encoder_level(in_channels: int, level: Level, *, over_bins: bool) -> nn.Mod
 def _decoder_level(level: Level, out_channels: int, *, over_bins: bool, is_last: bool) -> nn.Module:
     if level.bands:
         return BandedDecoderLevel(level, out_channels, is_last=is_last)
-    return DecoderLevel(level, out_channels, over_bins=over_bins, is_last=is_last, norm_out=True)
+    return DecoderLevel(level, out_channels, over_bins=over_bins, is_last=is_last)

@@ -27,7 +27,7 @@ def seed() -> None:
 def test_a_level_along_time_divides_and_multiplies_by_its_stride(samples: int) -> None:
     encoded = EncoderLevel(3, ROW, over_bins=False)(torch.randn(2, 3, samples))
     assert encoded.shape == (2, 8, -(-samples // 4))
-    decoder = DecoderLevel(ROW, 3, over_bins=False, is_last=True, norm_out=True)
+    decoder = DecoderLevel(ROW, 3, over_bins=False, is_last=True)
     decoded, inner = decoder(encoded, encoded, samples)
     assert decoded.shape == (2, 3, samples)
     assert inner.shape == encoded.shape
@@ -36,7 +36,7 @@ def test_a_level_along_time_divides_and_multiplies_by_its_stride(samples: int) -
 def test_a_level_over_bins_leaves_frames_alone() -> None:
     encoded = EncoderLevel(3, ROW, over_bins=True)(torch.randn(2, 3, 32, 5))
     assert encoded.shape == (2, 8, 8, 5)
-    decoder = DecoderLevel(ROW, 3, over_bins=True, is_last=False, norm_out=True)
+    decoder = DecoderLevel(ROW, 3, over_bins=True, is_last=False)
     decoded, inner = decoder(encoded, encoded)
     assert decoded.shape == (2, 3, 32, 5)
     assert inner.shape == encoded.shape
@@ -46,12 +46,12 @@ def test_a_bare_level_only_convolves() -> None:
     row = Level(channels=8, bare=True)
     encoder = EncoderLevel(3, row, over_bins=False)
     assert [name for name, _ in encoder.named_parameters()] == ["conv.weight", "conv.bias"]
-    decoder = DecoderLevel(row, 3, over_bins=False, is_last=False, norm_out=True)
+    decoder = DecoderLevel(row, 3, over_bins=False, is_last=False)
     assert decoder(torch.randn(1, 8, 2), None, 7)[0].shape == (1, 3, 7)
 
 
 def test_a_decoder_needs_something_to_decode() -> None:
-    decoder = DecoderLevel(ROW, 3, over_bins=False, is_last=False, norm_out=True)
+    decoder = DecoderLevel(ROW, 3, over_bins=False, is_last=False)
     with pytest.raises(ValueError, match="input or a skip"):
         decoder(None, None)
 
@@ -62,7 +62,7 @@ def test_bins_in_pieces_give_the_same_as_all_at_once(
 ) -> None:
     row = replace(ROW, encoder_context=context, decoder_context=context)
     encoder = EncoderLevel(3, row, over_bins=True)
-    decoder = DecoderLevel(row, 3, over_bins=True, is_last=False, norm_out=True)
+    decoder = DecoderLevel(row, 3, over_bins=True, is_last=False)
 
     def both() -> tuple[Tensor, Tensor]:
         encoded = encoder(x)
@@ -81,7 +81,7 @@ def test_bands_with_equal_weights_are_one_level() -> None:
     banded = replace(row, bands=(0.25, 0.6))
     encoder, decoder = (
         EncoderLevel(3, row, over_bins=True),
-        DecoderLevel(row, 3, over_bins=True, is_last=False, norm_out=True),
+        DecoderLevel(row, 3, over_bins=True, is_last=False),
     )
     banded_encoder = BandedEncoderLevel(3, banded)
     banded_decoder = BandedDecoderLevel(banded, 3, is_last=False)
