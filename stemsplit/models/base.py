@@ -9,6 +9,7 @@ that nobody has to ask which class it is.
 """
 
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from stemsplit.errors import ConfigError
 
@@ -58,3 +59,20 @@ class ModelConfig:
             num_samples: samples of wanted output, at most `segment_samples` if `fixed_length`.
         """
         return self.segment_samples if self.fixed_length else num_samples
+
+
+Config = TypeVar("Config", bound=ModelConfig, covariant=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant(Generic[Config]):
+    """A row of the table of an architecture: its numbers, and what they mean in words."""
+
+    config: Config
+    """What the network is built from."""
+
+    summary: str
+    """One line for a person who chooses: what is particular about it, and what was decided."""
+
+    source: str
+    """Where it was described: a paper with its section, or a file of another project."""

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from stemsplit.errors import ConfigError, UnknownModelError, suggest
-from stemsplit.models.base import ModelConfig
+from stemsplit.models.base import ModelConfig, Variant
 from stemsplit.models.serialization import from_plain, to_plain
 
 if TYPE_CHECKING:
@@ -88,7 +88,16 @@ def variants(architecture: str) -> Mapping[str, ModelConfig]:
     Raises:
         ConfigError: there is no such architecture.
     """
-    found: Mapping[str, ModelConfig] = _part(architecture, "variants", "VARIANTS")
+    return {name: variant.config for name, variant in variant_rows(architecture).items()}
+
+
+def variant_rows(architecture: str) -> Mapping[str, Variant[ModelConfig]]:
+    """The named configurations of an architecture, each with its summary and its source.
+
+    Raises:
+        ConfigError: there is no such architecture.
+    """
+    found: Mapping[str, Variant[ModelConfig]] = _part(architecture, "variants", "VARIANTS")
     return found
 
 

@@ -14,8 +14,8 @@ from stemsplit.models.hdemucs.variants import VARIANTS as HDEMUCS
 from stemsplit.models.htdemucs.config import CrossTransformerConfig
 from stemsplit.models.htdemucs.variants import VARIANTS as HTDEMUCS
 
-MMI = HDEMUCS["hdemucs_mmi"]
-HT = HTDEMUCS["htdemucs"]
+MMI = HDEMUCS["hdemucs_mmi"].config
+HT = HTDEMUCS["htdemucs"].config
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,8 @@ HT = HTDEMUCS["htdemucs"]
         ),
         (MMI, {"wiener_iterations": -1, "spectrum": "wiener"}, "must not be below 0"),
         (MMI, {"wiener_iterations": 1}, "need spectrum 'wiener'"),
-        (DEMUCS["mdx_time"], {"levels": ()}, "must be there"),
-        (DEMUCS["mdx_time"], {"levels": (Level(channels=8),)}, "without padding"),
+        (DEMUCS["mdx_time"].config, {"levels": ()}, "must be there"),
+        (DEMUCS["mdx_time"].config, {"levels": (Level(channels=8),)}, "without padding"),
     ],
 )
 def test_an_impossible_configuration_is_refused(
@@ -58,7 +58,7 @@ def test_an_impossible_configuration_is_refused(
 
 
 def test_lengths_that_demucs_cuts_nothing_off_stay_as_they_are() -> None:
-    config = DEMUCS["mdx_time"]
+    config = DEMUCS["mdx_time"].config
     valid = config.valid_length(44_100)
     assert valid >= 44_100
     assert config.valid_length(valid) == valid

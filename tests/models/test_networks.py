@@ -14,7 +14,7 @@ from tests.models.tiny import SEGMENT_SAMPLES, shrink
 
 @pytest.fixture
 def htdemucs() -> HTDemucsConfig:
-    config = shrink(HTDEMUCS["htdemucs"])
+    config = shrink(HTDEMUCS["htdemucs"].config)
     assert isinstance(config, HTDemucsConfig)
     return config
 
@@ -58,7 +58,7 @@ def test_htdemucs_without_a_transformer_connects_its_branches_directly(
 
 def test_mono_is_fine() -> None:
     for architecture, name in (("demucs", "mdx_time"), ("htdemucs", "htdemucs")):
-        config = replace(shrink({**DEMUCS, **HTDEMUCS}[name]), channels=1)
+        config = replace(shrink({**DEMUCS, **HTDEMUCS}[name].config), channels=1)
         with torch.inference_mode():
             stems = build_network(architecture, config).eval()(torch.randn(1, 1, 1))
         assert stems.shape == (1, 4, 1, 1)
@@ -66,7 +66,7 @@ def test_mono_is_fine() -> None:
 
 
 def test_demucs_leaves_the_level_of_the_mix_to_the_network_unless_it_normalizes() -> None:
-    config = replace(shrink(DEMUCS["mdx_time"]), normalize=True)  # type: ignore[call-arg]
+    config = replace(shrink(DEMUCS["mdx_time"].config), normalize=True)  # type: ignore[call-arg]
     network = build_network("demucs", config).eval()
     mix = torch.randn(1, 2, 3000)
     with torch.inference_mode():

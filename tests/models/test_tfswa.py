@@ -23,7 +23,7 @@ every_variant = pytest.mark.parametrize("name", VARIANTS)
 
 def twin(name: str, **changes: object) -> TfswaConfig:
     """A variant with an eighth of the features, but 8 at least, few layers and a short STFT."""
-    config = VARIANTS[name]
+    config = VARIANTS[name].config
     unit = 2 * len(config.scales)
     stages = [
         Stage(
@@ -238,4 +238,4 @@ def test_a_twin_learns_one_second_by_heart(name: str, steps: int, peak_rate: flo
 )
 def test_an_impossible_configuration_is_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        replace(VARIANTS["tfswa_unet"], **changes)  # type: ignore[arg-type]
+        replace(VARIANTS["tfswa_unet"].config, **changes)  # type: ignore[arg-type]

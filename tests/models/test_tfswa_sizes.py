@@ -31,11 +31,11 @@ def billion_operations(config: TfswaConfig) -> float:
 
 
 def test_the_paper_network_has_the_size_that_was_measured_for_it() -> None:
-    config = replace(VARIANTS["tfswa_resunet"], stems=("vocals",))
+    config = replace(VARIANTS["tfswa_resunet"].config, stems=("vocals",))
     assert config.valid_length(132_300) == 319 * 441  # 3 s become 320 frames
     assert million_parameters(config) == pytest.approx(44.44, rel=1e-3)
     assert billion_operations(config) == pytest.approx(38.0, rel=0.01)
-    assert million_parameters(VARIANTS["tfswa_resunet"]) == pytest.approx(44.44, rel=5e-3)
+    assert million_parameters(VARIANTS["tfswa_resunet"].config) == pytest.approx(44.44, rel=5e-3)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_the_paper_network_has_the_size_that_was_measured_for_it() -> None:
 def test_the_paper_network_has_the_sizes_of_its_ablations(
     bottleneck: Stage, parameters: float, operations: float
 ) -> None:
-    config = VARIANTS["tfswa_resunet"]
+    config = VARIANTS["tfswa_resunet"].config
     config = replace(config, stems=("vocals",), stages=(*config.stages[:-1], bottleneck))
     assert million_parameters(config) == pytest.approx(parameters, rel=5e-3)
     assert billion_operations(config) == pytest.approx(operations, rel=0.01)
@@ -61,7 +61,7 @@ def test_the_paper_network_has_the_sizes_of_its_ablations(
     ],
 )
 def test_a_variant_stays_within_its_parameters(name: str, fewest: float, most: float) -> None:
-    config = VARIANTS[name]
+    config = VARIANTS[name].config
     assert fewest < million_parameters(config) <= million_parameters(replace(config, stems=STEMS_4))
     assert million_parameters(replace(config, stems=STEMS_4)) <= most
 
@@ -70,12 +70,12 @@ def test_a_variant_stays_within_its_parameters(name: str, fewest: float, most: f
     ("name", "most"), [("tfswa_unet", 500), ("tfswa_resunet_15m", 27), ("tfswa_lite", 20)]
 )
 def test_a_variant_stays_within_its_operations(name: str, most: float) -> None:
-    assert billion_operations(VARIANTS[name]) <= most
+    assert billion_operations(VARIANTS[name].config) <= most
 
 
 @pytest.mark.parametrize(
     ("name", "megabytes"), [("tfswa_unet", 60), ("tfswa_resunet_15m", 60), ("tfswa_lite", 10)]
 )
 def test_saved_weights_stay_within_their_budget(name: str, megabytes: float) -> None:
-    saved = safetensors.torch.save(Tfswa(VARIANTS[name]).state_dict())
+    saved = safetensors.torch.save(Tfswa(VARIANTS[name].config).state_dict())
     assert len(saved) <= megabytes * 1e6

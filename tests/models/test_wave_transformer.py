@@ -20,7 +20,7 @@ every_alignment = pytest.mark.parametrize("align", ["crop", "interpolate"])
 
 def twin(name: str, **changes: object) -> WaveTransformerConfig:
     """A variant with a sixteenth of the features, but 8 at least."""
-    config = VARIANTS[name]
+    config = VARIANTS[name].config
     small = replace(
         config,
         widths=tuple(max(8, width // 16) for width in config.widths),
@@ -49,19 +49,19 @@ def noise(*shape: int) -> Tensor:
 )
 def test_a_variant_has_the_size_of_its_plan(name: str, parameters: float) -> None:
     with torch.device("meta"):
-        network = WaveTransformer(VARIANTS[name])
+        network = WaveTransformer(VARIANTS[name].config)
     counted = sum(parameter.numel() for parameter in network.parameters())
     assert counted / 1e6 == pytest.approx(parameters, abs=0.01)
 
 
 def test_the_described_transformer_is_the_one_described() -> None:
-    config = VARIANTS["wave_transformer"]
+    config = VARIANTS["wave_transformer"].config
     assert (config.widths[-1], config.heads, config.layers, config.dropout) == (1536, 8, 6, 0.1)
 
 
 @every_variant
 def test_the_table_of_positions_covers_a_segment(name: str) -> None:
-    config = VARIANTS[name]
+    config = VARIANTS[name].config
     assert config.segment_samples == config.positions * config.token_samples
     assert config.valid_length(config.segment_samples - 1) == config.segment_samples
 
@@ -196,4 +196,4 @@ def test_the_second_to_learn_is_not_learnt_already() -> None:
 )
 def test_an_impossible_configuration_is_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        replace(VARIANTS["wave_transformer"], **changes)  # type: ignore[arg-type]
+        replace(VARIANTS["wave_transformer"].config, **changes)  # type: ignore[arg-type]

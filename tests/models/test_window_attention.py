@@ -143,7 +143,7 @@ def test_a_block_takes_maps_of_any_size(kind: str, size: tuple[int, int]) -> Non
 
 
 def make_block(kind: str, *, features: int, scales: tuple[int, ...] = (1, 2, 4)) -> torch.nn.Module:
-    config = replace(VARIANTS["tfswa_multiscale"], heads=2, window=(4, 4), scales=scales)
+    config = replace(VARIANTS["tfswa_multiscale"].config, heads=2, window=(4, 4), scales=scales)
     if kind == "cross":
         return CrossBlock(features, config, shifted=True).eval()
     if kind == "serial":
@@ -161,14 +161,14 @@ def test_a_block_whose_last_maps_are_zero_does_nothing() -> None:
 
 
 def test_windows_of_every_second_block_are_shifted() -> None:
-    config: TfswaConfig = VARIANTS["tfswa_unet"]
+    config: TfswaConfig = VARIANTS["tfswa_unet"].config
     blocks = StageLayers(32, 32, config, convs=0, blocks=4).blocks
     windows = [module for module in blocks.modules() if isinstance(module, InWindows)]
     assert [window.shift for window in windows] == [(0, 0), (4, 4), (0, 0), (4, 4)]
 
 
 def test_a_single_scale_is_the_plain_block() -> None:
-    config = replace(VARIANTS["tfswa_multiscale"], scales=(1,))
+    config = replace(VARIANTS["tfswa_multiscale"].config, scales=(1,))
     (block,) = StageLayers(48, 48, config, convs=0, blocks=1).blocks
     assert isinstance(block, CrossBlock)
 

@@ -7,6 +7,7 @@ rule when it is loaded.
 from dataclasses import replace
 
 from stemsplit.layers.levels import Level, Residual
+from stemsplit.models.base import Variant
 from stemsplit.models.demucs.config import DemucsConfig
 
 _SHALLOW = Residual(compress=4.0, init=1e-4)
@@ -23,9 +24,18 @@ _REPRO = DemucsConfig(
     ),
 )
 
+_WITHOUT_REWRITING = tuple(replace(level, rewrite=False) for level in _REPRO.levels)
+_SOURCE = "Défossez et al. 2019, arXiv:1911.13254; demucs/demucs.py 4.1.0"
+
 VARIANTS = {
-    # Members of repro_mdx_a.
-    "repro_mdx_a_time": _REPRO,
-    # Members of mdx: no rewriting convolutions.
-    "mdx_time": replace(_REPRO, levels=tuple(replace(row, rewrite=False) for row in _REPRO.levels)),
+    "repro_mdx_a_time": Variant(
+        config=_REPRO,
+        summary="Waveform U-Net with LSTM and local attention in its two deepest levels.",
+        source=f"{_SOURCE}; members of repro_mdx_a",
+    ),
+    "mdx_time": Variant(
+        config=replace(_REPRO, levels=_WITHOUT_REWRITING),
+        summary="As repro_mdx_a_time, without rewriting convolutions.",
+        source=f"{_SOURCE}; members of mdx",
+    ),
 }

@@ -8,6 +8,7 @@ from their sizes.
 from dataclasses import replace
 
 from stemsplit.layers.levels import Level, Residual
+from stemsplit.models.base import Variant
 from stemsplit.models.hdemucs.config import HDemucsConfig
 
 _SHALLOW = Residual(compress=4.0, init=1e-3)
@@ -39,45 +40,75 @@ _TA_OUTER = tuple(replace(level, encoder_residual=_TA_SHALLOW) for level in _OUT
 _TA_MERGE = replace(_MERGE, encoder_residual=_TA_DEEP)
 _TA_INNER = replace(_INNER, encoder_residual=_TA_DEEP)
 
+_SOURCE = "Défossez 2021, arXiv:2111.03600; demucs/hdemucs.py 4.1.0"
+_TA_SOURCE = "Défossez 2021, arXiv:2111.03600; torchaudio/models/_hdemucs.py 2.11"
+
 VARIANTS = {
-    "hdemucs_mmi": _MMI,
-    # mdx_extra: two members as hdemucs_mmi, two as this.
-    "mdx_extra_magnitude": replace(_MMI, spectrum="wiener"),
-    "mdx_hybrid_magnitude": replace(_MDX, spectrum="wiener", legacy_framing=True),
-    "mdx_hybrid_bands": replace(
-        _MDX,
-        levels=(
-            replace(_MDX.levels[0], bands=(0.25, 0.5)),
-            replace(_MDX.levels[1], bands=(0.25, 0.5)),
-            *_MDX.levels[2:],
-        ),
+    "hdemucs_mmi": Variant(
+        config=_MMI,
+        summary="Waveform and spectrogram U-Nets that meet where one bin is left.",
+        source=f"{_SOURCE}; the network of hdemucs_mmi",
     ),
-    "hdemucs_high": replace(
-        _MMI,
-        levels=(*_TA_OUTER, _TA_MERGE, _TA_INNER),
-        time_levels=(*_TA_OUTER, Level(channels=768, norm_groups=4, bare=True)),
+    "mdx_extra_magnitude": Variant(
+        config=replace(_MMI, spectrum="wiener"),
+        summary="As hdemucs_mmi, on magnitudes, with the phase of the mix.",
+        source=f"{_SOURCE}; two members of mdx_extra, of which the other two are hdemucs_mmi",
     ),
-    "hdemucs_medium": HDemucsConfig(
-        sample_rate=16_000,
-        segment_samples=640_000,
-        n_fft=2048,
-        hop_length=512,
-        levels=(*_TA_OUTER, replace(_TA_MERGE, kernel=4), _TA_INNER),
-        time_levels=(
-            *_TA_OUTER,
-            Level(channels=768, kernel=4, stride=2, padding=1, norm_groups=4, bare=True),
-        ),
+    "mdx_hybrid_magnitude": Variant(
+        config=replace(_MDX, spectrum="wiener", legacy_framing=True),
+        summary="As mdx_extra_magnitude without norms, with the borders of the first networks.",
+        source=f"{_SOURCE}; member of mdx",
     ),
-    "hdemucs_low": HDemucsConfig(
-        sample_rate=8_000,
-        segment_samples=320_000,
-        n_fft=1024,
-        hop_length=256,
-        levels=(
-            *_TA_OUTER[:3],
-            Level(channels=384, padding=0, encoder_residual=_TA_SHALLOW),
-            replace(_TA_INNER, channels=768),
+    "mdx_hybrid_bands": Variant(
+        config=replace(
+            _MDX,
+            levels=(
+                replace(_MDX.levels[0], bands=(0.25, 0.5)),
+                replace(_MDX.levels[1], bands=(0.25, 0.5)),
+                *_MDX.levels[2:],
+            ),
         ),
-        time_levels=(*_TA_OUTER[:3], Level(channels=384, bare=True)),
+        summary="As hdemucs_mmi without norms, with weights per band in the outer two levels.",
+        source=f"{_SOURCE}; member of mdx",
+    ),
+    "hdemucs_high": Variant(
+        config=replace(
+            _MMI,
+            levels=(*_TA_OUTER, _TA_MERGE, _TA_INNER),
+            time_levels=(*_TA_OUTER, Level(channels=768, norm_groups=4, bare=True)),
+        ),
+        summary="hdemucs_mmi as torchaudio builds it for 44.1 kHz.",
+        source=f"{_TA_SOURCE}, hdemucs_high",
+    ),
+    "hdemucs_medium": Variant(
+        config=HDemucsConfig(
+            sample_rate=16_000,
+            segment_samples=640_000,
+            n_fft=2048,
+            hop_length=512,
+            levels=(*_TA_OUTER, replace(_TA_MERGE, kernel=4), _TA_INNER),
+            time_levels=(
+                *_TA_OUTER,
+                Level(channels=768, kernel=4, stride=2, padding=1, norm_groups=4, bare=True),
+            ),
+        ),
+        summary="Hybrid Demucs with six levels for audio at 16 kHz.",
+        source=f"{_TA_SOURCE}, hdemucs_medium",
+    ),
+    "hdemucs_low": Variant(
+        config=HDemucsConfig(
+            sample_rate=8_000,
+            segment_samples=320_000,
+            n_fft=1024,
+            hop_length=256,
+            levels=(
+                *_TA_OUTER[:3],
+                Level(channels=384, padding=0, encoder_residual=_TA_SHALLOW),
+                replace(_TA_INNER, channels=768),
+            ),
+            time_levels=(*_TA_OUTER[:3], Level(channels=384, bare=True)),
+        ),
+        summary="Hybrid Demucs with five levels for audio at 8 kHz.",
+        source=f"{_TA_SOURCE}, hdemucs_low",
     ),
 }

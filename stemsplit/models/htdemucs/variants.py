@@ -7,7 +7,7 @@ rule when it is loaded.
 from dataclasses import replace
 
 from stemsplit.layers.levels import Level, Residual
-from stemsplit.models.base import STEMS_6
+from stemsplit.models.base import STEMS_6, Variant
 from stemsplit.models.htdemucs.config import CrossTransformerConfig, HTDemucsConfig
 
 _RESIDUAL = Residual(compress=8.0, init=1e-3)
@@ -25,12 +25,22 @@ _HTDEMUCS = HTDemucsConfig(
     transformer=CrossTransformerConfig(hidden=2048, dropout=0.02),
 )
 
+_SOURCE = "Rouard et al. 2023, arXiv:2211.08553; demucs/htdemucs.py 4.1.0"
+
 VARIANTS = {
-    "htdemucs": _HTDEMUCS,
-    "htdemucs_6s": replace(
-        _HTDEMUCS,
-        stems=STEMS_6,
-        bottom_channels=0,
-        transformer=CrossTransformerConfig(hidden=1536, dropout=0.02),
+    "htdemucs": Variant(
+        config=_HTDEMUCS,
+        summary="Waveform and spectrogram U-Nets with a transformer of width 512 between them.",
+        source=_SOURCE,
+    ),
+    "htdemucs_6s": Variant(
+        config=replace(
+            _HTDEMUCS,
+            stems=STEMS_6,
+            bottom_channels=0,
+            transformer=CrossTransformerConfig(hidden=1536, dropout=0.02),
+        ),
+        summary="As htdemucs for six stems, with a transformer as wide as the deepest level.",
+        source=_SOURCE,
     ),
 }

@@ -1,20 +1,27 @@
-"""The sizes of the waveform transformer.
+"""The sizes of the waveform transformer."""
 
-`wave_transformer` has the transformer of its description (width 1536, 8 heads, 6 layers, dropout
-0.1). The levels are not described: six that double from 48 arrive at this width, as in Demucs. The
-feed-forward width is not described either: 2048 is what torch's own layers have by default.
-`wave_transformer_small` has tokens of 1024 samples and a tenth of the parameters.
-"""
-
+from stemsplit.models.base import Variant
 from stemsplit.models.wave_transformer.config import WaveTransformerConfig
 
 VARIANTS = {
-    "wave_transformer": WaveTransformerConfig(widths=(48, 96, 192, 384, 768, 1536)),
-    "wave_transformer_small": WaveTransformerConfig(
-        segment_samples=221_184,  # 216 tokens of 1024 samples, about 5 s
-        widths=(32, 64, 128, 256, 512),
-        layers=4,
-        hidden=1024,
-        positions=216,
+    "wave_transformer": Variant(
+        config=WaveTransformerConfig(widths=(48, 96, 192, 384, 768, 1536)),
+        summary=(
+            "Waveform alone, with 6 transformer layers of width 1536 and 8 heads in the middle. "
+            "Not described there, and chosen here: six levels that double from 48 to that width, "
+            "and 2048 features between the linear maps."
+        ),
+        source="described as the from-scratch HTDemucs core of a separation exercise",
+    ),
+    "wave_transformer_small": Variant(
+        config=WaveTransformerConfig(
+            segment_samples=221_184,  # 216 tokens of 1024 samples, about 5 s
+            widths=(32, 64, 128, 256, 512),
+            layers=4,
+            hidden=1024,
+            positions=216,
+        ),
+        summary="As wave_transformer with a tenth of its parameters and tokens of 1024 samples.",
+        source="own reduction of wave_transformer",
     ),
 }
