@@ -5,6 +5,7 @@ and None where the type says so.
 """
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -13,6 +14,8 @@ from typing import Any, Literal, TypeVar
 from stemsplit.errors import ConfigError, suggest
 
 T = TypeVar("T")
+
+_KINDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
 
 def to_plain(value: Any) -> Any:
@@ -26,30 +29,31 @@ def to_plain(value: Any) -> Any:
     return value
 
 
-def from_plain(kind: type[T], data: Mapping[str, Any]) -> T:
+def from_plain(kind: type[T], data: Mapping[str, Any], *, prefix: str | None = None) -> T:
     """The dataclass that `to_plain` was given.
 
     Args:
         kind: the dataclass.
         data: what `to_plain` returned, perhaps through JSON. Fields with a default may be missing.
+        prefix: what stands before the names of fields in messages; None for that of the dataclass
+            and a dot.
 
     Raises:
         ConfigError: a field is unknown, missing, or of another type than the dataclass says.
     """
+    prefix = f"{kind.__name__}." if prefix is None else prefix
     hints = typing.get_type_hints(kind)
     fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for name in data:
         if name not in fields:
-            raise ConfigError(f"{kind.__name__} has no field {name!r}.{suggest(name, fields)}")
+            hint = suggest(name, fields) or f" There are {', '.join(fields)}."
+            raise ConfigError(f"{prefix}{name} does not exist.{hint}")
     for name, field in fields.items():
         optional = (field.default, field.default_factory) != (dataclasses.MISSING,) * 2
         if name not in data and not optional:
-            raise ConfigError(f"{kind.__name__} lacks its field {name!r}.")
+            raise ConfigError(f"{prefix}{name} is missing.")
     return kind(
-        **{
-            name: _convert(hints[name], value, f"{kind.__name__}.{name}")
-            for name, value in data.items()
-        }
+        **{name: _convert(hints[name], value, f"{prefix}{name}") for name, value in data.items()}
     )
 
 
@@ -63,11 +67,25 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if origin is Literal and value in arguments:
         return value
     if origin is tuple and isinstance(value, (list, tuple)):
-        return tuple(_convert(arguments[0], item, where) for item in value)
+        return tuple(
+            _convert(arguments[0], item, f"{where}[{index}]") for index, item in enumerate(value)
+        )
     if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
-        return from_plain(hint, value)  # type: ignore[arg-type]
+        return from_plain(hint, value, prefix=f"{where}.")  # type: ignore[arg-type]
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if hint in (int, float, str, bool) and type(value) is hint:
+    if hint in (int, float, str, bool) and type(value) is hint and _is_finite(value):
         return value
-    raise ConfigError(f"{where} cannot be {value!r}.")
+    raise ConfigError(f"{where} cannot be {value!r}: it takes {_expected(hint)}.")
+
+
+def _is_finite(value: Any) -> bool:
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def _expected(hint: Any) -> str:
+    if typing.get_origin(hint) is Literal:
+        return " or ".join(str(choice) for choice in typing.get_args(hint))
+    if typing.get_origin(hint) is tuple:
+        return "a list"
+    return "a table" if dataclasses.is_dataclass(hint) else _KINDS[hint]

@@ -20,13 +20,13 @@ def test_fields_with_defaults_may_be_missing(data: dict[str, Any]) -> None:
 
 def test_fields_without_defaults_may_not(data: dict[str, Any]) -> None:
     del data["transformer"]
-    with pytest.raises(ConfigError, match="HTDemucsConfig lacks its field 'transformer'"):
+    with pytest.raises(ConfigError, match=r"HTDemucsConfig\.transformer is missing"):
         config_from_dict("htdemucs", data)
 
 
 def test_an_unknown_field_is_answered_with_the_nearest(data: dict[str, Any]) -> None:
     data["transformer"]["layer"] = 3
-    with pytest.raises(ConfigError, match=r"CrossTransformerConfig has no field 'layer'.*layers"):
+    with pytest.raises(ConfigError, match=r"HTDemucsConfig\.transformer\.layer does not.*layers"):
         config_from_dict("htdemucs", data)
 
 
@@ -45,13 +45,13 @@ def test_an_unknown_field_is_answered_with_the_nearest(data: dict[str, Any]) -> 
 )
 def test_a_value_of_another_type_is_refused(data: dict[str, Any], field: str, value: Any) -> None:
     data[field] = value
-    with pytest.raises(ConfigError, match=rf"HTDemucsConfig\.{field} cannot be"):
+    with pytest.raises(ConfigError, match=rf"HTDemucsConfig\.{field}.* cannot be"):
         config_from_dict("htdemucs", data)
 
 
 def test_a_literal_has_only_its_values(data: dict[str, Any]) -> None:
     data["levels"][0]["activation"] = "tanh"
-    with pytest.raises(ConfigError, match=r"Level\.activation cannot be 'tanh'"):
+    with pytest.raises(ConfigError, match=r"levels\[0\]\.activation cannot.* gelu or relu"):
         config_from_dict("htdemucs", data)
 
 
