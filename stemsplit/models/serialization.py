@@ -1,7 +1,7 @@
 """Configurations as plain data and back, for any frozen dataclass made of plain values.
 
 Fields may hold numbers, strings, booleans, literals, tuples of one kind, other such dataclasses,
-and None where the type says so.
+and None where the type says so. TOML has no None: there the text "none" stands for it.
 """
 
 import dataclasses
@@ -14,6 +14,8 @@ from typing import Any, Literal, TypeVar
 from stemsplit.errors import ConfigError, suggest
 
 T = TypeVar("T")
+
+_NONE = "none"
 
 _KINDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
@@ -60,7 +62,7 @@ def from_plain(kind: type[T], data: Mapping[str, Any], *, prefix: str | None = N
 def _convert(hint: Any, value: Any, where: str) -> Any:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is types.UnionType:
-        if value is None and type(None) in arguments:
+        if value in (None, _NONE) and type(None) in arguments:
             return None
         (hint,) = (kind for kind in arguments if kind is not type(None))
         return _convert(hint, value, where)
