@@ -52,7 +52,8 @@ class AudioInfo:
     """ffmpeg's name of the container, such as mp3, ogg or mov,mp4,m4a,3gp,3g2,mj2."""
 
     stream_index: int
-    """The stream that is read: the first audio stream marked as default, else the first."""
+    """The stream that is read: the audio stream that was asked for, or else the first one that is
+    marked as default, or else the first."""
 
     duration_seconds: float | None
     """Announced length, to a hundredth of a second; None where the file does not say."""
@@ -66,6 +67,9 @@ class AudioInfo:
     cover_index: int | None = None
     """Stream that holds the cover picture."""
 
+    num_audio_streams: int = 1
+    """Audio streams in the file; more than one in a film or a file of stems."""
+
     @property
     def has_cover(self) -> bool:
         """Whether there is a cover picture."""
@@ -77,15 +81,19 @@ class AudioInfo:
         return self.codec.startswith("pcm_") or self.codec in {"flac", "alac", "wavpack", "tta"}
 
 
-def probe(path: Path | str) -> AudioInfo:
+def probe(path: Path | str, *, audio_stream: int | None = None) -> AudioInfo:
     """Describe the audio in a file.
+
+    Args:
+        path: the file.
+        audio_stream: which of its audio streams, counted from 0; None lets the file decide.
 
     Returns:
         What will be decoded; asking twice about an unchanged file costs nothing.
 
     Raises:
         DecodeError: there is no such file, it may not be read, or a part of it is missing.
-        UnsupportedAudioError: it is a folder, is empty, is no audio, or holds no audio track.
+        UnsupportedAudioError: it is a folder, is empty, is no audio, or has no such audio track.
         FFmpegNotFoundError: there is no ffmpeg.
     """
     path = Path(path)
@@ -99,7 +107,7 @@ def probe(path: Path | str) -> AudioInfo:
         raise DecodeError(
             f"Cannot read {path}: {why}. Check the name and your permissions."
         ) from error
-    return _probe(path, status.st_size, status.st_mtime_ns)
+    return _probe(path, status.st_size, status.st_mtime_ns, audio_stream)
 
 
 def _refuse_what_is_no_file(path: Path, size_bytes: int) -> None:
@@ -116,7 +124,7 @@ def _refuse_what_is_no_file(path: Path, size_bytes: int) -> None:
 
 
 @lru_cache(maxsize=256)
-def _probe(path: Path, size_bytes: int, modified_ns: int) -> AudioInfo:
+def _probe(path: Path, size_bytes: int, modified_ns: int, audio_stream: int | None) -> AudioInfo:
     del size_bytes, modified_ns  # they are here to notice a changed file
     lacking = missing_bytes(path)
     if lacking:
@@ -125,18 +133,20 @@ def _probe(path: Path, size_bytes: int, modified_ns: int) -> AudioInfo:
             "Fetch or copy it again."
         )
     described = _describe(path)
-    channels, sample_rate = _first_frame(path, described.stream)
+    stream = described.stream(audio_stream)
+    channels, sample_rate = _first_frame(path, stream)
     return AudioInfo(
         path=path,
         sample_rate=sample_rate,
         channels=channels,
-        codec=described.stream.codec,
+        codec=stream.codec,
         container=described.container,
-        stream_index=described.stream.index,
-        duration_seconds=described.duration_seconds,
-        is_duration_exact=described.is_duration_exact,
-        tags={**described.stream.tags, **described.tags},
+        stream_index=stream.index,
+        duration_seconds=stream.duration_seconds or described.announced_seconds,
+        is_duration_exact=described.is_duration_exact(stream),
+        tags={**stream.tags, **described.tags},
         cover_index=described.cover_index,
+        num_audio_streams=len(described.audio),
     )
 
 
@@ -149,6 +159,11 @@ class _Stream:
     is_picture: bool
     tags: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def duration_seconds(self) -> float | None:
+        clock = _CLOCK.match(self.tags.get("duration", ""))  # Matroska states it as a tag
+        return _seconds(clock) if clock else None
+
 
 @dataclass
 class _Description:
@@ -160,36 +175,36 @@ class _Description:
     streams: list[_Stream] = field(default_factory=list)
 
     @property
-    def stream(self) -> _Stream:
-        audio = [stream for stream in self.streams if stream.kind == "Audio"]
+    def audio(self) -> list[_Stream]:
+        return [stream for stream in self.streams if stream.kind == "Audio"]
+
+    def stream(self, audio_stream: int | None) -> _Stream:
+        audio = self.audio
         if not audio:
             raise UnsupportedAudioError(
                 f"Cannot use {self.path}: it has no audio track. Choose a file with sound."
             )
-        return next((stream for stream in audio if stream.is_default), audio[0])
+        if audio_stream is None:
+            return next((stream for stream in audio if stream.is_default), audio[0])
+        if audio_stream >= len(audio):
+            raise UnsupportedAudioError(
+                f"Cannot read audio track {audio_stream + 1} of {self.path}: it has only "
+                f"{len(audio)}. Choose a file that holds all stems."
+            )
+        return audio[audio_stream]
 
     @property
     def cover_index(self) -> int | None:
         return next((stream.index for stream in self.streams if stream.is_picture), None)
 
-    @property
-    def duration_seconds(self) -> float | None:
-        return self._stream_seconds or self.announced_seconds
-
-    @property
-    def is_duration_exact(self) -> bool:
-        if self._stream_seconds:
+    def is_duration_exact(self, stream: _Stream) -> bool:
+        if stream.duration_seconds:
             return True
         is_stated = bool(_EXACT_CONTAINERS & set(self.container.split(",")))
         # Where a film and its sound share a file, the length is that of the longer one.
         is_alone = not any(s.kind != "Audio" and not s.is_picture for s in self.streams)
         is_guessed = any(sign in line for sign in _GUESSED for line in self.lines)
         return self.announced_seconds is not None and is_stated and is_alone and not is_guessed
-
-    @property
-    def _stream_seconds(self) -> float | None:
-        clock = _CLOCK.match(self.stream.tags.get("duration", ""))  # Matroska states it as a tag
-        return _seconds(clock) if clock else None
 
 
 def _describe(path: Path) -> _Description:

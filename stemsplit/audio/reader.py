@@ -44,6 +44,7 @@ class AudioReader:
         start_seconds: where to begin, exact to the sample of a full decode.
         stop_seconds: where to stop; None, or a time after the end, is the end.
         block_samples: length of a block before any resampling.
+        audio_stream: which audio stream of the file, counted from 0; None lets the file decide.
 
     Raises:
         DecodeError: the file cannot be opened, or a part of it is missing.
@@ -58,8 +59,9 @@ class AudioReader:
         start_seconds: float = 0.0,
         stop_seconds: float | None = None,
         block_samples: int = _BLOCK_SAMPLES,
+        audio_stream: int | None = None,
     ) -> None:
-        self.info: AudioInfo = probe(path)
+        self.info: AudioInfo = probe(path, audio_stream=audio_stream)
         self.sample_rate = sample_rate or self.info.sample_rate
         self.channels = min(self.info.channels, 2)
         self.faults: tuple[str, ...] = ()

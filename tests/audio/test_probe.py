@@ -138,8 +138,9 @@ At least one output file must be specified""".splitlines()
     found = _parse_description(tmp_path, lines)
     assert found.tags == {"title": "A\nB : C", "track": "1/9"}
     assert found.announced_seconds == 3723.5
-    assert (found.stream.index, found.stream.codec, found.cover_index) == (1, "aac", 0)
-    assert found.stream.tags == {"handler_name": "SoundHandler"}
+    stream = found.stream(None)
+    assert (stream.index, stream.codec, found.cover_index) == (1, "aac", 0)
+    assert stream.tags == {"handler_name": "SoundHandler"}
 
 
 def bad_inputs(folder: Path) -> dict[str, Path]:

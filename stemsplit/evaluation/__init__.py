@@ -1,0 +1,48 @@
+"""Scores of separated stems, and the data sets they are measured on.
+
+The public names are resolved on first use, so that nothing is imported that is not needed.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stemsplit.evaluation.aggregate import MetricSummary as MetricSummary
+    from stemsplit.evaluation.aggregate import aggregate as aggregate
+    from stemsplit.evaluation.data.dataset import Dataset as Dataset
+    from stemsplit.evaluation.data.dataset import Track as Track
+    from stemsplit.evaluation.data.find import open_dataset as open_dataset
+    from stemsplit.evaluation.metrics import si_sdr as si_sdr
+    from stemsplit.evaluation.metrics import usdr as usdr
+    from stemsplit.evaluation.metrics import windowed_sdr as windowed_sdr
+    from stemsplit.evaluation.options import MetricOptions as MetricOptions
+    from stemsplit.evaluation.scores import StemScores as StemScores
+    from stemsplit.evaluation.scores import TrackScores as TrackScores
+    from stemsplit.evaluation.scoring import score_track as score_track
+
+_HOMES = {
+    "Dataset": "stemsplit.evaluation.data.dataset",
+    "MetricOptions": "stemsplit.evaluation.options",
+    "MetricSummary": "stemsplit.evaluation.aggregate",
+    "StemScores": "stemsplit.evaluation.scores",
+    "Track": "stemsplit.evaluation.data.dataset",
+    "TrackScores": "stemsplit.evaluation.scores",
+    "aggregate": "stemsplit.evaluation.aggregate",
+    "open_dataset": "stemsplit.evaluation.data.find",
+    "score_track": "stemsplit.evaluation.scoring",
+    "si_sdr": "stemsplit.evaluation.metrics",
+    "usdr": "stemsplit.evaluation.metrics",
+    "windowed_sdr": "stemsplit.evaluation.metrics",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'stemsplit.evaluation' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,193 @@
+"""Signals on disk that are read whole, block by block, or in stretches.
+
+A stem may be a file, one of several streams of a file, or the sum of several files.
+
+Shapes: C audio channels, N samples.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from stemsplit.audio.channels import match_channels
+from stemsplit.audio.probe import AudioInfo, probe
+from stemsplit.audio.reader import AudioReader
+from stemsplit.errors import DatasetError
+
+
+class Source(Protocol):
+    """A signal that can be read in any part; nothing is opened before it is asked for."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Its own rate, in Hz."""
+
+    @property
+    def channels(self) -> int:
+        """1 or 2; more are mixed down to stereo."""
+
+    @property
+    def num_samples(self) -> int:
+        """Its length at its own rate, as announced by its files."""
+
+    def blocks(self, sample_rate: int | None = None) -> Iterator[Tensor]:
+        """The whole signal.
+
+        Args:
+            sample_rate: to resample to, in Hz; None keeps the source's own.
+
+        Yields:
+            Consecutive blocks (C, n), float32.
+
+        Raises:
+            DecodeError: a file cannot be read, or ends early.
+        """
+
+    def segment(self, start: int, num_samples: int) -> Tensor:
+        """A stretch, decoded from a little before where it begins.
+
+        Args:
+            start: first sample, at the source's own rate.
+            num_samples: length.
+
+        Returns:
+            (C, num_samples) float32, with zeros after the end of the signal.
+
+        Raises:
+            DecodeError: a file cannot be read.
+        """
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """An audio stream of a file."""
+
+    path: Path
+    """The file."""
+
+    audio_stream: int | None = None
+    """Which of its audio streams, counted from 0; None lets the file decide."""
+
+    @cached_property
+    def info(self) -> AudioInfo:
+        """What the file says about itself."""
+        return probe(self.path, audio_stream=self.audio_stream)
+
+    @property
+    def sample_rate(self) -> int:
+        """See `Source`."""
+        return self.info.sample_rate
+
+    @property
+    def channels(self) -> int:
+        """See `Source`."""
+        return min(self.info.channels, 2)
+
+    @cached_property
+    def num_samples(self) -> int:
+        """See `Source`."""
+        if self.info.duration_seconds is None:
+            return sum(block.shape[-1] for block in self.blocks())
+        return round(self.info.duration_seconds * self.info.sample_rate)
+
+    def blocks(self, sample_rate: int | None = None) -> Iterator[Tensor]:
+        """See `Source`."""
+        reader = AudioReader(self.path, sample_rate=sample_rate, audio_stream=self.audio_stream)
+        with reader:
+            yield from reader
+
+    def segment(self, start: int, num_samples: int) -> Tensor:
+        """See `Source`."""
+        rate = self.sample_rate
+        reader = AudioReader(
+            self.path,
+            start_seconds=start / rate,
+            stop_seconds=(start + num_samples) / rate,
+            audio_stream=self.audio_stream,
+        )
+        with reader:
+            found = torch.cat(list(reader), -1)[:, :num_samples]
+        return torch.nn.functional.pad(found, (0, num_samples - found.shape[-1]))
+
+
+@dataclass(frozen=True)
+class SummedSource:
+    """The sum of several signals, as long as the longest of them."""
+
+    parts: tuple[Source, ...]
+    """What is added; one at least."""
+
+    @property
+    def sample_rate(self) -> int:
+        """See `Source`.
+
+        Raises:
+            DatasetError: the parts have different rates.
+        """
+        rates = sorted({part.sample_rate for part in self.parts})
+        if len(rates) > 1:
+            raise DatasetError(
+                f"Cannot add signals of different rates, {', '.join(map(str, rates))} Hz. Convert "
+                "them to one rate."
+            )
+        return rates[0]
+
+    @property
+    def channels(self) -> int:
+        """See `Source`."""
+        return max(part.channels for part in self.parts)
+
+    @property
+    def num_samples(self) -> int:
+        """See `Source`."""
+        return max(part.num_samples for part in self.parts)
+
+    def blocks(self, sample_rate: int | None = None) -> Iterator[Tensor]:
+        """See `Source`."""
+        channels = self.channels
+        for blocks in in_step([part.blocks(sample_rate) for part in self.parts], channels):
+            yield torch.stack(blocks).sum(0)
+
+    def segment(self, start: int, num_samples: int) -> Tensor:
+        """See `Source`."""
+        channels = self.channels
+        pieces = [match_channels(part.segment(start, num_samples), channels) for part in self.parts]
+        return torch.stack(pieces).sum(0)
+
+
+def in_step(streams: Sequence[Iterator[Tensor]], channels: int) -> Iterator[list[Tensor]]:
+    """Read several streams of blocks side by side.
+
+    Args:
+        streams: each yields blocks (C, n) of any n.
+        channels: that every block is turned into, 1 or 2.
+
+    Yields:
+        One block (channels, n) of every stream, all of the same n; streams that have ended give
+        zeros until the longest ends.
+    """
+    waiting = [torch.empty(channels, 0) for _ in streams]
+    running = set(range(len(streams)))
+    while running:
+        for place in sorted(running):
+            if not waiting[place].shape[-1]:
+                block = next(streams[place], None)
+                if block is None:
+                    running.discard(place)
+                else:
+                    waiting[place] = match_channels(block, channels)
+        lengths = [waiting[place].shape[-1] for place in running]
+        if not lengths:
+            return
+        length = min(lengths)
+        yield [
+            waiting[place][:, :length] if place in running else torch.zeros(channels, length)
+            for place in range(len(streams))
+        ]
+        for place in running:
+            waiting[place] = waiting[place][:, length:]
