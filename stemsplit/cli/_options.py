@@ -189,6 +189,16 @@ Overwrite = Annotated[
     ),
 ]
 
+Report = Annotated[
+    bool,
+    typer.Option(
+        "--report",
+        help="Judge every stem from 0 to 100 without the true ones, say why, and which songs to"
+        " listen to first; kept in quality.csv. Up to three more forward passes a song.",
+        rich_help_panel=_WHERE,
+    ),
+]
+
 Format = Annotated[
     str | None,
     typer.Option(

@@ -14,6 +14,7 @@ from stemsplit.cli._wording import (
     download_title,
     failure_line,
     lines_about,
+    listen_first_lines,
     progress_line,
     result_paths,
     short,
@@ -201,6 +202,8 @@ class LogReporter(Reporter):
         if self.results:
             head = ("song", "result", "length", "took", "speed", "where")
             self.console.table(head, [table_row(result) for result in self.results])
+        for text in listen_first_lines(self.results):
+            self.console.result(text)
         undone = self.num_songs - totals.finished - totals.failed
         self.console.result(totals_line(totals, undone))
 

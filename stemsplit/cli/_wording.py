@@ -1,7 +1,7 @@
 """The events of a run in words."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,7 +93,38 @@ def _finished_lines(event: SongFinished) -> list[str]:
         lines.append(f"  The stems add up to the mix {level}.")
     if event.seed is not None:
         lines.append(f"  Seed of the shifts: {event.seed}.")
+    return lines + _quality_lines(event)
+
+
+def _quality_lines(event: SongFinished) -> list[str]:
+    """How far the stems can be trusted, and why not."""
+    if not event.quality:
+        return []
+    scores = ", ".join(f"{stem} {quality.score}" for stem, quality in event.quality.items())
+    reasons = [
+        f"    {stem}: {reason}"
+        for stem, quality in event.quality.items()
+        for reason in quality.reasons
+    ]
+    return [f"  Trust in the stems, from 0 to 100: {scores}.", *reasons]
+
+
+def listen_first_lines(results: Sequence[object], most: int = 10) -> list[str]:
+    """The songs of a batch whose worst stem is trusted least."""
+    judged = [one for one in results if isinstance(one, SongFinished) and one.quality]
+    if len(judged) < 2:
+        return []
+    judged.sort(key=lambda event: _least_trusted(event)[0])
+    lines = [f"Listen first to ({min(most, len(judged))} of {len(judged)}):"]
+    for event in judged[:most]:
+        score, stem = _least_trusted(event)
+        reason = "; ".join(event.quality[stem].reasons)
+        lines.append(f"  {score:>3}  {event.song}: {stem}{': ' if reason else ''}{reason}")
     return lines
+
+
+def _least_trusted(event: SongFinished) -> tuple[int, str]:
+    return min((quality.score, stem) for stem, quality in event.quality.items())
 
 
 def failure_line(event: SongFailed) -> str:
@@ -112,7 +143,11 @@ def table_row(result: SongFinished | SongFailed | SongSkipped) -> tuple[str, ...
         return (song, "already there", "", "", "", where)
     speed = result.duration_seconds / max(result.elapsed_seconds, 1e-3)
     times = (duration(result.duration_seconds), duration(result.elapsed_seconds), f"{speed:.1f}x")
-    return (song, "done", *times, where)
+    outcome = "done"
+    if result.quality:
+        score, stem = _least_trusted(result)
+        outcome = f"done ({stem} {score})"
+    return (song, outcome, *times, where)
 
 
 def _folder(files: Mapping[str, Path]) -> str:

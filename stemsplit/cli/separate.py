@@ -1,11 +1,6 @@
 """`stemsplit separate`: songs in, stems out."""
 
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import typer
@@ -14,11 +9,16 @@ from stemsplit import __version__
 from stemsplit.cli import _options as cli
 from stemsplit.cli._console import make_console
 from stemsplit.cli._progress import Reporter, make_reporter
+from stemsplit.cli._stopping import stop_on_signals
+from stemsplit.errors import EncodeError
+from stemsplit.evaluation.quality_table import QualityTable
+from stemsplit.separation.events import Event, Notice, SongFinished
 from stemsplit.separation.options import OutputOptions, SeparationOptions
 
 if TYPE_CHECKING:
+    from stemsplit.evaluation.inspection import SongInspector
     from stemsplit.separation.batch_plan import BatchPlan
-    from stemsplit.separation.separator import Separator
+    from stemsplit.separation.separator import PreparedSong, Separator
 
 
 def separate(
@@ -34,6 +34,7 @@ def separate(
     template: cli.Template = cli.OUTPUT.template,
     skip_existing: cli.SkipExisting = cli.OUTPUT.skip_existing,
     overwrite: cli.Overwrite = cli.OUTPUT.overwrite,
+    report: cli.Report = False,
     format: cli.Format = None,
     bit_depth: cli.BitDepth = cli.OUTPUT.bit_depth,
     bitrate: cli.Bitrate = cli.OUTPUT.bitrate,
@@ -104,7 +105,7 @@ def separate(
         "output": output,
     }
     reporter = make_reporter(make_console(is_json=json, is_quiet=quiet), about)
-    _run(plan, model, options, reporter, offline=offline, repo=repo)
+    _run(plan, model, options, reporter, offline=offline, repo=repo, is_judging=report)
 
 
 def _run(
@@ -115,10 +116,26 @@ def _run(
     *,
     offline: bool,
     repo: Path | None,
+    is_judging: bool,
 ) -> None:
     from stemsplit.separation.batch import load_separator, run_batch
 
-    with reporter, _stop_on_signals() as stop:
+    table = QualityTable(plan.output.folder) if is_judging else None
+
+    def tell(event: Event) -> None:
+        reporter(event)
+        if table is not None and isinstance(event, SongFinished):
+            try:
+                table.record(event.song, event.quality)
+            except EncodeError as error:
+                reporter(Notice(message=str(error), is_warning=True))
+
+    def make_inspector(separator: "Separator", song: "PreparedSong") -> "SongInspector":
+        from stemsplit.evaluation.inspection import SongInspector
+
+        return SongInspector(separator, song)
+
+    with reporter, stop_on_signals() as stop:
 
         def make_separator() -> "Separator":
             separator = load_separator(
@@ -133,30 +150,11 @@ def _run(
             stop.is_gentle = True
             return separator
 
-        finished = run_batch(plan, make_separator, on_event=reporter)
+        finished = run_batch(
+            plan,
+            make_separator,
+            make_inspector=make_inspector if is_judging else None,
+            on_event=tell,
+        )
     if finished.failed:
         raise typer.Exit(1)
-
-
-class _Stop:
-    """What Ctrl-C does: once the songs are being worked on it asks for an end, else it is one."""
-
-    def __init__(self) -> None:
-        self.cancel = threading.Event()
-        self.is_gentle = False
-
-    def __call__(self, number: int, frame: FrameType | None) -> None:
-        if not self.is_gentle or self.cancel.is_set():
-            raise KeyboardInterrupt
-        self.cancel.set()
-
-
-@contextmanager
-def _stop_on_signals() -> Iterator[_Stop]:
-    stop = _Stop()
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

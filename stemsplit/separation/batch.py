@@ -36,6 +36,7 @@ from stemsplit.separation.options import SeparationOptions
 if TYPE_CHECKING:
     from stemsplit.checkpoints.download import DownloadProgress
     from stemsplit.separation.separator import PreparedSong, Separator
+    from stemsplit.separation.song import MakeInspector
 
 _POLL_SECONDS = 0.1  # how soon a stop is noticed while a song is being read
 _GRACE_SECONDS = 1.0  # for a reading that is to end
@@ -94,7 +95,11 @@ def _obtain(
 
 
 def run_batch(
-    plan: BatchPlan, make_separator: Callable[[], "Separator"], *, on_event: EventSink
+    plan: BatchPlan,
+    make_separator: Callable[[], "Separator"],
+    *,
+    make_inspector: "MakeInspector | None" = None,
+    on_event: EventSink,
 ) -> BatchFinished:
     """Separate the songs of a plan one after the other.
 
@@ -104,6 +109,7 @@ def run_batch(
     Args:
         plan: what to do; see `plan_batch`.
         make_separator: loads the model; called only when there is something to do.
+        make_inspector: makes what judges the stems of a song; None leaves them unjudged.
         on_event: told everything that happens.
 
     Raises:
@@ -124,7 +130,7 @@ def run_batch(
     tally = _Tally()
     try:
         if plan.jobs:
-            _run(plan, make_separator(), tally, on_event)
+            _run(plan, make_separator(), tally, make_inspector, on_event)
     finally:
         finished = BatchFinished(
             finished=tally.finished,
@@ -152,7 +158,13 @@ class _Reading:
     mark: InputMark | None
 
 
-def _run(plan: BatchPlan, separator: "Separator", tally: _Tally, on_event: EventSink) -> None:
+def _run(
+    plan: BatchPlan,
+    separator: "Separator",
+    tally: _Tally,
+    make_inspector: "MakeInspector | None",
+    on_event: EventSink,
+) -> None:
     from stemsplit.separation.song import separate_song
 
     estimator = _estimator(plan, separator, on_event)
@@ -166,7 +178,13 @@ def _run(plan: BatchPlan, separator: "Separator", tally: _Tally, on_event: Event
         try:
             read = _await(reading, separator.cancel)
             finished = separate_song(
-                separator, read.song, job.files, plan.output, index=index, on_event=tell
+                separator,
+                read.song,
+                job.files,
+                plan.output,
+                index=index,
+                make_inspector=make_inspector,
+                on_event=tell,
             )
         except (Cancelled, DeviceError):
             raise

@@ -7,6 +7,7 @@ Nothing here imports torch.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +80,18 @@ class SongProgress:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StemQuality:
+    """How far a stem can be trusted, judged without the true one."""
+
+    score: int
+    """From 0 to 100; 100 where nothing speaks against it."""
+    reasons: tuple[str, ...]
+    """What speaks against it, in words, the weightiest first."""
+    measures: dict[str, Any]
+    """What was observed, under the names of `stemsplit.evaluation.verdict.Evidence`."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class SongFinished:
     """A song's stems are on disk under their final names."""
 
@@ -96,6 +109,8 @@ class SongFinished:
     """Seed of the shifts, when shifts were used."""
     peaks: dict[str, float] = field(default_factory=dict)
     """Largest absolute sample per stem before any gain."""
+    quality: dict[str, StemQuality] = field(default_factory=dict)
+    """Verdict per stem, when one was asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -207,9 +207,7 @@ class Separator:
             sample_rate,
             signal.shape[0],
         )
-        blocks = list(self.stream_prepared(prepared, on_progress=on_progress))
-        stems = {name: torch.cat([b.stems[name] for b in blocks], dim=-1) for name in self.stems}
-        return Separation(stems, sample_rate, self.seed)
+        return Separation(self._joined(prepared, on_progress), sample_rate, self.seed)
 
     def stream(
         self,
@@ -285,6 +283,26 @@ class Separator:
                 mix.drop(stop)
             yield StemBlock(start, stems, heard if with_mix else None)
             start = stop
+
+    def separate_excerpt(self, song: PreparedSong, mix: Tensor) -> dict[str, Tensor]:
+        """Separate a stretch of a prepared song, taken to be as loud as the whole.
+
+        Args:
+            song: what the stretch is from.
+            mix: (C, n) of it, at its rate.
+
+        Returns:
+            The stems, each (C, n).
+        """
+        excerpt = self._prepare(song.path, lambda: iter([mix]), song.sample_rate, song.channels)
+        statistics = song.statistics.scaled_to(excerpt.statistics.num_samples)
+        return self._joined(replace(excerpt, statistics=statistics))
+
+    def _joined(
+        self, song: PreparedSong, on_progress: ProgressCallback | None = None
+    ) -> dict[str, Tensor]:
+        blocks = list(self.stream_prepared(song, on_progress=on_progress))
+        return {name: torch.cat([b.stems[name] for b in blocks], dim=-1) for name in self.stems}
 
     def _complete(self, stems: dict[str, Tensor], mix: Tensor) -> dict[str, Tensor]:
         """Add what the networks left over: as a stem of its own, or to one of the stems."""

@@ -6,21 +6,42 @@ thread writes. Nothing carries its final name before everything is written.
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Protocol
 
 from stemsplit.audio.formats import MIX_TRACK, OutputFormat, resolve_format
 from stemsplit.audio.reader import AudioReader
 from stemsplit.audio.tags import stem_tags
 from stemsplit.audio.writer import StemSetReport, StemSetWriter
 from stemsplit.separation.background import Background
-from stemsplit.separation.events import EventSink, Notice, SongFinished, SongProgress, SongStarted
+from stemsplit.separation.events import (
+    EventSink,
+    Notice,
+    SongFinished,
+    SongProgress,
+    SongStarted,
+    StemQuality,
+)
 from stemsplit.separation.options import OutputOptions
-from stemsplit.separation.separator import PreparedSong, Separator
+from stemsplit.separation.separator import PreparedSong, Separator, StemBlock
 from stemsplit.separation.signal import SignalWindow
 
 _BLOCKS_WAITING = 2  # finished stretches of stems that wait to be written
 _COMPARED_SAMPLES = 1 << 18  # stretch in which written files are compared with the song
+
+
+class Inspector(Protocol):
+    """Judges the stems of one song while they are made."""
+
+    def update(self, block: StemBlock) -> None:
+        """Take in the next block, which holds the mix as well."""
+
+    def finish(self) -> dict[str, StemQuality]:
+        """The verdict on every stem."""
+
+
+MakeInspector = Callable[[Separator, PreparedSong], Inspector]
 
 
 def separate_song(
@@ -30,6 +51,7 @@ def separate_song(
     output: OutputOptions,
     *,
     index: int = 0,
+    make_inspector: MakeInspector | None = None,
     on_event: EventSink,
 ) -> SongFinished:
     """Separate a prepared song into files.
@@ -40,6 +62,7 @@ def separate_song(
         files: destination of every stem; one and the same path for a format that holds all stems.
         output: format and levels.
         index: position in a batch, for the events.
+        make_inspector: makes what judges the stems; None leaves them unjudged.
         on_event: told of the beginning, the progress and the end.
 
     Returns:
@@ -56,7 +79,9 @@ def separate_song(
             Notice(message=f"{song.path}: {song.downmixed_from} channels are mixed down to stereo.")
         )
     audio_format = resolve_format(output.format, output.bit_depth, output.bitrate)
-    report = _write(separator, song, files, audio_format, output, _Progress(song, began, on_event))
+    inspector = None if make_inspector is None else make_inspector(separator, song)
+    progress = _Progress(song, began, on_event)
+    report, quality = _write(separator, song, files, audio_format, output, progress, inspector)
     options = separator.options
     sums_up = options.exact_sum is not None or options.two_stems is not None
     finished = SongFinished(
@@ -69,6 +94,7 @@ def separate_song(
         null_db=_null_db(song, report) if sums_up else None,
         seed=separator.seed,
         peaks=report.peaks,
+        quality=quality,
     )
     on_event(finished)
     return finished
@@ -101,9 +127,11 @@ def _write(
     audio_format: OutputFormat,
     output: OutputOptions,
     on_progress: _Progress,
-) -> StemSetReport:
-    with_mix = audio_format.format.is_single_file
-    tracks = (*separator.stems, MIX_TRACK) if with_mix else separator.stems
+    inspector: Inspector | None,
+) -> tuple[StemSetReport, dict[str, StemQuality]]:
+    holds_mix = audio_format.format.is_single_file
+    with_mix = holds_mix or inspector is not None
+    tracks = (*separator.stems, MIX_TRACK) if holds_mix else separator.stems
     tags = {
         track: stem_tags(song.info, stem=track, model=separator.model.name)
         for track in tracks
@@ -123,9 +151,14 @@ def _write(
         Background(blocks, ahead=_BLOCKS_WAITING) as finished,
     ):
         for block in finished:
+            if inspector is not None:
+                inspector.update(block)
             stems = block.stems
-            writer.write(stems if block.mix is None else {**stems, MIX_TRACK: block.mix})
-        return writer.commit()
+            if holds_mix and block.mix is not None:
+                stems = {**stems, MIX_TRACK: block.mix}
+            writer.write(stems)
+        quality = {} if inspector is None else inspector.finish()  # before anything has its name
+        return writer.commit(), quality
 
 
 def _null_db(song: PreparedSong, report: StemSetReport) -> float | None:

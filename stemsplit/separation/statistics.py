@@ -43,6 +43,11 @@ class TrackStatistics:
         self.mean += delta * added / total
         self.num_samples = total
 
+    def scaled_to(self, num_samples: int) -> "TrackStatistics":
+        """The same mean and deviation for another number of samples: an excerpt of the track."""
+        squares = (self.std - _FLOOR) ** 2 * max(0, num_samples - 1)
+        return TrackStatistics(num_samples, self.mean, squares)
+
     @property
     def std(self) -> float:
         """Sample standard deviation plus the reference's floor of 1e-8."""

@@ -124,7 +124,17 @@ OPTIONS = {
     *("--model", "--name", "-n", "--out", "-o", "--template", "--format", "--bit-depth"),
     *("--bitrate", "--stems", "--two-stems", "--shifts", "--seed", "--overlap", "--segment"),
     *("--batch", "--device", "-d", "--precision", "--clip", "--exact-sum", "--from", "--to"),
-    *("--skip-existing", "--overwrite", "--jobs", "-j", "--json", "--quiet", "-q", "--offline"),
+    *(
+        "--skip-existing",
+        "--overwrite",
+        "--report",
+        "--jobs",
+        "-j",
+        "--json",
+        "--quiet",
+        "-q",
+        "--offline",
+    ),
     *("--mp3", "--flac", "--int24", "--float32", "--repo", "--mp3-bitrate", "--filename"),
     *("--clip-mode", "--list-models", "--help", "-h"),
 }
