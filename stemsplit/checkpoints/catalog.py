@@ -66,8 +66,8 @@ class WeightsEntry:
     licence: str
     """The terms, in a sentence or two."""
     trained_on: str
-    has_musdb_test: bool = False
-    """Whether the MUSDB test songs were among the training data."""
+    trained_sets: tuple[str, ...] = ()
+    """The public part of it, as `set:split`; empty where nothing is known."""
     source: str
     files: tuple[PublishedFile, ...]
 
@@ -224,7 +224,7 @@ def _read_weights(
         sample_rate=table.take("sample_rate", int),
         licence=licences[licence],
         trained_on=data.take("text", str),
-        has_musdb_test=bool(data.take("has_musdb_test", bool, optional=True)),
+        trained_sets=data.take_names("sets", optional=True),
         source=table.take("source", str),
         files=tuple(
             _read_file(_Table(raw, f"{table.where}, files")) for raw in table.take("files", list)
@@ -232,6 +232,9 @@ def _read_weights(
     )
     data.finish()
     table.finish()
+    for name in entry.trained_sets:
+        if not re.fullmatch(r"[a-z0-9]+:[a-z0-9]+", name):
+            raise CatalogFormatError(f"{table.where}: {name!r} is not set:split.")
     if not entry.files:
         raise CatalogFormatError(f"{table.where}: there is no file to get the weights from.")
     if any(file.format == "torchaudio" for file in entry.files) and entry.variant is None:

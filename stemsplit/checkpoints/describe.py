@@ -53,6 +53,8 @@ class ModelDescription:
     members: tuple[MemberDescription, ...]
     licence: str | None
     trained_on: str | None
+    trained_sets: tuple[str, ...]
+    """The public part of it, as `set:split`; empty where nothing is known."""
     has_musdb_test: bool
     """Whether MUSDB test songs were among the training data: scores on them mean nothing."""
     is_recommended: bool
@@ -112,6 +114,7 @@ def list_models(cache: Cache | None = None) -> tuple[ModelDescription, ...]:
 def describe(model: ResolvedModel, cache: Cache) -> ModelDescription:
     """What a resolved model is, with what the cache has of it."""
     stored = {member.id: cache.find(member.id) for member in model.members if not member.path}
+    sets = tuple(dict.fromkeys(one for member in model.members for one in member.trained_sets))
     return ModelDescription(
         name=model.name,
         kind=model.kind,
@@ -128,7 +131,8 @@ def describe(model: ResolvedModel, cache: Cache) -> ModelDescription:
         ),
         licence=model.licence,
         trained_on=model.trained_on,
-        has_musdb_test=any(member.has_musdb_test for member in model.members),
+        trained_sets=sets,
+        has_musdb_test="musdb:test" in sets,
         is_recommended=model.is_recommended,
         deprecated_by=model.deprecated_by,
         fingerprint=fingerprint(model, stored),

@@ -75,7 +75,7 @@ def _from_files(
             path=file,
             licence=info.licence or (bag.licence if bag else None),
             trained_on=info.trained_on or (bag.trained_on if bag else None),
-            has_musdb_test=info.has_musdb_test,
+            trained_sets=info.trained_sets,
         )
         for file, info in zip(files, infos, strict=True)
     )

@@ -226,7 +226,7 @@ def _registered(member: Member, weights_id: str) -> Member:
         architecture=member.architecture,
         licence=member.licence,
         trained_on=member.trained_on,
-        has_musdb_test=member.has_musdb_test,
+        trained_sets=member.trained_sets,
     )
 
 

@@ -240,7 +240,7 @@ def convert_into(
         origin_sha256=origin_sha256,
         licence=member.licence or info.licence,
         trained_on=member.trained_on or info.trained_on,
-        has_musdb_test=member.has_musdb_test or info.has_musdb_test,
+        trained_sets=member.trained_sets or info.trained_sets,
     )
     return cache.store(
         member.id,

@@ -89,7 +89,7 @@ def from_catalog(entry: ModelEntry, catalog: Catalog) -> ResolvedModel:
                 variant=one.variant,
                 licence=one.licence,
                 trained_on=one.trained_on,
-                has_musdb_test=one.has_musdb_test,
+                trained_sets=one.trained_sets,
             )
             for one in weights
         ),

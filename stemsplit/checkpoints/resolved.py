@@ -22,7 +22,7 @@ class Member:
     variant: str | None = None
     licence: str | None = None
     trained_on: str | None = None
-    has_musdb_test: bool = False
+    trained_sets: tuple[str, ...] = ()
 
     @property
     def download_bytes(self) -> int | None:

@@ -12,7 +12,8 @@ channels          likewise
 version           the stemsplit that wrote it
 origin            address of the file the weights came from
 origin_sha256     its SHA-256
-licence, trained_on, has_musdb_test   as in the catalogue, where known
+licence, trained_on   as in the catalogue, where known
+trained_sets      JSON list, likewise
 
 Weights are stored in 16 bits where that loses nothing, which halves most published models.
 """
@@ -50,7 +51,8 @@ class CheckpointInfo:
     origin_sha256: str = ""
     licence: str | None = None
     trained_on: str | None = None
-    has_musdb_test: bool = False
+    trained_sets: tuple[str, ...] = ()
+    """Public data sets among the training data, as `set:split`."""
     version: str = field(default=__version__)
 
 
@@ -105,7 +107,7 @@ def read_info(path: Path, metadata: Mapping[str, str] | None = None) -> Checkpoi
             origin_sha256=metadata.get("origin_sha256", ""),
             licence=metadata.get("licence"),
             trained_on=metadata.get("trained_on"),
-            has_musdb_test=metadata.get("has_musdb_test") == "true",
+            trained_sets=_trained_sets(metadata),
             version=metadata.get("version", ""),
         )
     except (KeyError, ValueError, TypeError, RecursionError) as error:
@@ -117,6 +119,12 @@ def read_info(path: Path, metadata: Mapping[str, str] | None = None) -> Checkpoi
             f"have (it has {known}): update stemsplit."
         )
     return info
+
+
+def _trained_sets(metadata: Mapping[str, str]) -> tuple[str, ...]:
+    if metadata.get("has_musdb_test") == "true":  # as version 0.1.0 wrote it
+        return ("musdb:train", "musdb:test")
+    return tuple(str(name) for name in json.loads(metadata.get("trained_sets", "[]")))
 
 
 def read_tensors(path: Path) -> "dict[str, Tensor]":
@@ -188,6 +196,6 @@ def _to_metadata(info: CheckpointInfo) -> dict[str, str]:
         "origin_sha256": info.origin_sha256,
         "licence": info.licence,
         "trained_on": info.trained_on,
-        "has_musdb_test": "true" if info.has_musdb_test else None,
+        "trained_sets": json.dumps(info.trained_sets) if info.trained_sets else None,
     }
     return {key: value for key, value in values.items() if value}

@@ -138,7 +138,7 @@ def test_models_that_have_seen_the_test_songs_say_so(catalog: Catalog) -> None:
     seen = {
         name
         for name, model in catalog.models.items()
-        if any(catalog.weights[member].has_musdb_test for member in model.members)
+        if any("musdb:test" in catalog.weights[member].trained_sets for member in model.members)
     }
     assert seen == {"mdx_extra", "mdx_extra_q", "HDEMUCS_HIGH_MUSDB_PLUS"}
     for name in seen:
@@ -204,6 +204,7 @@ FAULTS = {
     "a repository without owner": ("adefossez/HTDemucs", "HTDemucs", "owner/name"),
     "an unknown format": ('format = "legacy"', 'format = "onnx"', "unknown format 'onnx'"),
     "unknown terms": ('licence = "demucs"', 'licence = "gpl"', "unknown licence 'gpl'"),
+    "set without split": ('sets = ["musdb:train"]', 'sets = ["musdb"]', "is not set:split"),
     "unknown data": ('trained_on = "musdb"', 'trained_on = "fma"', "unknown training data 'fma'"),
     "a name twice": ('name = "mdx_q"', 'name = "mdx"', "'mdx' is given twice"),
     "an alias that is a signature": ("hdemucs_high_musdb_plus", "955717e8", "both a model and"),

@@ -13,7 +13,12 @@ from safetensors.torch import load_file, save_file
 
 from stemsplit.checkpoints.networks import build
 from stemsplit.checkpoints.reading import describe_file, read_checkpoint
-from stemsplit.checkpoints.weights import CheckpointInfo, read_info, write_checkpoint
+from stemsplit.checkpoints.weights import (
+    CheckpointInfo,
+    read_info,
+    read_metadata,
+    write_checkpoint,
+)
 from stemsplit.errors import (
     CheckpointError,
     ConfigError,
@@ -90,11 +95,25 @@ def test_our_file_keeps_what_is_known_about_the_weights(tmp_path: Path) -> None:
         },
     )
     info = CheckpointInfo(
-        **{**vars(info), "licence": "ask me", "trained_on": "my songs", "has_musdb_test": True}
+        **{
+            **vars(info),
+            "licence": "ask me",
+            "trained_on": "my songs",
+            "trained_sets": ("musdb:test",),
+        }
     )
     path = tmp_path / "x.safetensors"
     write_checkpoint(path, checkpoint.state, info)
     assert read_info(path) == info
+
+
+def test_a_file_of_the_first_version_still_says_that_it_has_seen_the_test_songs(
+    tmp_path: Path,
+) -> None:
+    path = tiny.write_own(tmp_path / "x.safetensors")
+    metadata = {**read_metadata(path), "has_musdb_test": "true"}
+    assert read_info(path, metadata).trained_sets == ("musdb:train", "musdb:test")
+    assert read_info(path).trained_sets == ()
 
 
 def test_our_file_takes_half_the_bytes_where_that_loses_nothing(tmp_path: Path) -> None:
