@@ -1,17 +1,19 @@
-"""Multi-head attention; the only place that calls scaled dot-product attention.
+"""Multi-head attention, softmax and linear; the only place that calls scaled dot-product attention.
 
 Shapes: B batch, H heads, N tokens, M tokens attended to, D features.
 """
 
 import math
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 from torch import Tensor, nn
+from torch.amp.autocast_mode import is_autocast_available
 from torch.nn import functional as F
 
 _MAX_SEQUENCES = 65_535  # the grid that CUDA can launch; fused kernels put one sequence in a block
+_LINEAR_EPS = 1e-6
 
 
 class MultiHeadAttention(nn.Module):
@@ -76,6 +78,39 @@ class MultiHeadAttention(nn.Module):
                 for asking, telling, told in zip(*parts, strict=True)
             ]
         )
+
+
+class LinearAttention(MultiHeadAttention):
+    """Attention whose weights are products of features and not a softmax, in linear time.
+
+    The weight of a key for a query is phi(query) · phi(key) over its sum for all keys, with
+    phi(z) = ELU(z) + 1, and without a scale. Sums run over thousands of tokens, so they are taken
+    in float32 whatever the precision around them. Dropout falls on what was found.
+
+    Source: Katharopoulos et al. 2020, arXiv:2006.16236, section 3.
+    """
+
+    def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        with _full_precision(query.device):
+            query, key = F.elu(query.float()) + 1, F.elu(key.float()) + 1
+            total = query @ key.sum(dim=-2)[..., None] + _LINEAR_EPS  # (B, H, N, 1)
+            if self.recorded is not None:
+                self.recorded.append((query @ key.transpose(-2, -1) / total).detach())
+            found = query @ (key.transpose(-2, -1) @ value.float()) / total
+        return F.dropout(found.to(value.dtype), self.dropout, self.training)
+
+
+def _full_precision(device: torch.device) -> AbstractContextManager[object]:
+    """Switch autocast off, on devices that know it."""
+    if is_autocast_available(device.type):
+        return torch.autocast(device.type, enabled=False)
+    return nullcontext()
+
+
+ATTENTIONS: dict[str, type[MultiHeadAttention]] = {
+    "softmax": MultiHeadAttention,
+    "linear": LinearAttention,
+}
 
 
 @contextmanager

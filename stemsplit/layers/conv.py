@@ -65,7 +65,7 @@ class EncoderLevel(nn.Module):
         level = self.level
         if self.pad_to_stride:
             surplus = x.shape[-1] + 2 * level.padding - level.kernel
-            x = F.pad(x, (0, -surplus % level.stride))
+            x = F.pad(x, (0, max(-surplus, -surplus % level.stride)))  # at least one kernel
         y: Tensor = self.conv(x)
         if level.bare:
             return y

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from stemsplit.errors import ConfigError
 from stemsplit.layers.levels import Level, Residual
-from stemsplit.models.hybrid import HybridConfig
+from stemsplit.models.hybrid import HybridConfig, Resolution
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -94,8 +94,7 @@ def hybrid_fields(options: Options) -> Options:
     """The fields of `HybridConfig` beyond those of `ModelConfig`."""
     levels, time_levels = _hybrid_levels(options)
     return {
-        "n_fft": options["nfft"],
-        "hop_length": options["nfft"] // 4,
+        "resolutions": (Resolution(n_fft=options["nfft"], hop_length=options["nfft"] // 4),),
         "levels": levels,
         "time_levels": time_levels,
         "embedding_weight": float(options["freq_emb"] or 0),
@@ -170,12 +169,12 @@ def hybrid_keys(config: HybridConfig, towers: tuple[str, str, str, str]) -> KeyT
             waveform branch.
     """
     table: KeyTable = {}
-    for foreign, ours in zip(towers, ("encoder", "decoder"), strict=False):
-        table |= _tower_keys(foreign, f"unet.{ours}", config.levels, side=ours)
-    for foreign, ours in zip(towers[2:], ("encoder", "decoder"), strict=True):
-        table |= _tower_keys(foreign, f"unet.time_{ours}", config.time_levels, side=ours)
+    for foreign, side in zip(towers, ("encoder", "decoder"), strict=False):
+        table |= _tower_keys(foreign, f"unet.spectra.0.{side}", config.levels, side=side)
+    for foreign, side in zip(towers[2:], ("encoder", "decoder"), strict=True):
+        table |= _tower_keys(foreign, f"unet.wave.{side}", config.time_levels, side=side)
     if config.embedding_weight:
-        table["freq_emb.embedding"] = "unet.embedding.embedding"
+        table["freq_emb.embedding"] = "unet.spectra.0.embedding.embedding"
     return table
 
 

@@ -7,6 +7,8 @@ from the options their training names and from the sizes of their files.
 from fractions import Fraction
 from typing import Any
 
+from tests.models.research import RESEARCH
+
 STEMS = ["drums", "bass", "other", "vocals"]
 STEMS_6 = [*STEMS, "guitar", "piano"]
 
@@ -125,6 +127,7 @@ PARAMETERS = {
     "hdemucs_high": 83_637_832,
     "hdemucs_medium": 78_906_952,
     "hdemucs_low": 20_040_296,
+    **{name: figures.parameters[4] - figures.dead[4] for name, figures in RESEARCH.items()},
 }
 """Numbers of parameters. Those of published files agree with the sizes of the files, at two bytes
 per parameter."""

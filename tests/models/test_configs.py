@@ -13,6 +13,7 @@ from stemsplit.models.demucs.variants import VARIANTS as DEMUCS
 from stemsplit.models.hdemucs.variants import VARIANTS as HDEMUCS
 from stemsplit.models.htdemucs.config import CrossTransformerConfig
 from stemsplit.models.htdemucs.variants import VARIANTS as HTDEMUCS
+from stemsplit.models.hybrid import Resolution
 
 MMI = HDEMUCS["hdemucs_mmi"].config
 HT = HTDEMUCS["htdemucs"].config
@@ -24,13 +25,13 @@ HT = HTDEMUCS["htdemucs"].config
         (HT, {"stems": ()}, "at least one"),
         (HT, {"stems": ("vocals", "vocals")}, "distinct"),
         (HT, {"sample_rate": 0}, "sample_rate must be at least 1"),
-        (HT, {"n_fft": 4000}, "even multiple"),
-        (HT, {"hop_length": 1}, "even multiple"),
-        (HT, {"time_levels": ()}, "both branches need levels"),
-        (HT, {"time_levels": (*HT.time_levels, Level(channels=8))}, "not more of them"),
+        (HT, {"resolutions": ()}, "both be empty"),
+        (HT, {"time_levels": ()}, "needs a waveform branch"),
+        (HT, {"resolutions": (), "levels": (), "time_levels": ()}, "needs levels, or time_levels"),
+        (HT, {"time_levels": (*HT.time_levels, Level(channels=8))}, "must not have more levels"),
         (HT, {"levels": HT.levels[:1] + (Level(channels=8, kernel=999, padding=0),) * 3}, "longer"),
         (HT, {"transformer": None}, "no meaning without a transformer"),
-        (HT, {"time_levels": HT.time_levels[:3]}, "equal channels"),
+        (HT, {"time_levels": HT.time_levels[:3]}, "needs a waveform branch at level 3"),
         (HT, {"transformer": CrossTransformerConfig(hidden=8, heads=7)}, "7 heads"),
         (MMI, {"time_levels": MMI.time_levels[:4]}, "must end there"),
         (MMI, {"time_levels": (*MMI.time_levels[:4], Level(channels=768))}, "bare must be set"),
@@ -44,6 +45,8 @@ HT = HTDEMUCS["htdemucs"].config
             {"time_levels": (*MMI.time_levels[:4], Level(channels=96, bare=True))},
             "equal channels",
         ),
+        (MMI, {"resolutions": 2 * MMI.resolutions}, "only a network of a single resolution"),
+        (MMI, {"time_levels": ()}, "one resolution and a waveform branch"),
         (MMI, {"wiener_iterations": -1, "spectrum": "wiener"}, "must not be below 0"),
         (MMI, {"wiener_iterations": 1}, "need spectrum 'wiener'"),
         (DEMUCS["mdx_time"].config, {"levels": ()}, "must be there"),
@@ -55,6 +58,12 @@ def test_an_impossible_configuration_is_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         replace(config, **changes)
+
+
+@pytest.mark.parametrize(("n_fft", "hop_length"), [(4000, 1024), (4096, 1), (4095, 1024), (6, 3)])
+def test_a_grid_that_is_not_symmetric_is_refused(n_fft: int, hop_length: int) -> None:
+    with pytest.raises(ConfigError, match="even multiple of an even hop_length"):
+        Resolution(n_fft=n_fft, hop_length=hop_length)
 
 
 def test_lengths_that_demucs_cuts_nothing_off_stay_as_they_are() -> None:

@@ -141,7 +141,7 @@ def test_foreign_weights_are_renamed_and_raised_to_float32() -> None:
     state = {"encoder.0.conv.weight": torch.ones(2, dtype=torch.float16)}
     converted = import_reference("demucs.htdemucs.HTDemucs", (), HTDEMUCS, state)[2]
     torch.testing.assert_close(
-        converted, {"unet.encoder.0.conv.weight": torch.ones(2)}, rtol=0, atol=0
+        converted, {"unet.spectra.0.encoder.0.conv.weight": torch.ones(2)}, rtol=0, atol=0
     )
 
 
@@ -156,7 +156,7 @@ def test_torchaudio_weights_lose_the_norm_that_is_never_used() -> None:
         "time_encoder.3.conv.bias": torch.ones(1),
     }
     _, config, converted = import_torchaudio("hdemucs_high", state)
-    assert list(converted) == ["unet.time_encoder.3.conv.bias"]
+    assert list(converted) == ["unet.wave.encoder.3.conv.bias"]
     assert config == find_variant("hdemucs_high")[1]
 
 

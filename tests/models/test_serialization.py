@@ -14,7 +14,7 @@ def data() -> dict[str, Any]:
 
 
 def test_fields_with_defaults_may_be_missing(data: dict[str, Any]) -> None:
-    del data["n_fft"]
+    del data["resolutions"]
     assert config_from_dict("htdemucs", data) == find_variant("htdemucs")[1]
 
 
@@ -33,10 +33,10 @@ def test_an_unknown_field_is_answered_with_the_nearest(data: dict[str, Any]) -> 
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("n_fft", "4096"),
-        ("n_fft", 4096.0),
-        ("n_fft", True),
-        ("n_fft", None),
+        ("bottom_channels", "512"),
+        ("bottom_channels", 512.0),
+        ("bottom_channels", True),
+        ("bottom_channels", None),
         ("pad_to_segment", 1),
         ("stems", "vocals"),
         ("stems", ["vocals", 1]),

@@ -3,10 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
-from stemsplit.layers.levels import Level
+from stemsplit.layers.levels import Level, Residual
 from stemsplit.models.base import ModelConfig
 from stemsplit.models.demucs.config import DemucsConfig
-from stemsplit.models.htdemucs.config import HTDemucsConfig
+from stemsplit.models.htdemucs.config import CrossTransformerConfig, HTDemucsConfig
 from stemsplit.models.hybrid import HybridConfig
 from stemsplit.models.tfswa.config import Stage, TfswaConfig
 from stemsplit.models.wave_transformer.config import WaveTransformerConfig
@@ -18,14 +18,19 @@ def shrink(config: ModelConfig) -> ModelConfig:
     """A twin with 8 features at the first level, and a short segment."""
     changes: dict[str, Any] = {"segment_samples": SEGMENT_SAMPLES}
     if isinstance(config, DemucsConfig):
-        changes["levels"] = _narrow(config.levels, config.levels[0].channels // 8)
+        changes["levels"] = _narrow(config.levels)
     if isinstance(config, HybridConfig):
-        factor = config.levels[0].channels // 8
-        changes["levels"] = _narrow(config.levels, factor)
-        changes["time_levels"] = _narrow(config.time_levels, factor)
-    if isinstance(config, HTDemucsConfig) and config.transformer is not None:
+        changes["levels"] = _narrow(config.levels)
+        changes["time_levels"] = _narrow(config.time_levels)
+    if isinstance(config, HTDemucsConfig):
         changes["bottom_channels"] = 32 if config.bottom_channels else 0
-        changes["transformer"] = replace(config.transformer, hidden=48, heads=4, dropout=0.0)
+        if config.transformer is not None:
+            changes["transformer"] = _small(config.transformer)
+        changes["sites"] = tuple(
+            replace(site, transformer=_small(site.transformer)) for site in config.sites
+        )
+        if config.fusion is not None and config.fusion.widths:
+            changes["fusion"] = replace(config.fusion, widths=(8, 16))
     if isinstance(config, TfswaConfig):
         changes |= _tfswa_changes(config)
     if isinstance(config, WaveTransformerConfig):
@@ -55,5 +60,25 @@ def _tfswa_changes(config: TfswaConfig) -> dict[str, Any]:
     }
 
 
-def _narrow(levels: tuple[Level, ...], factor: int) -> tuple[Level, ...]:
-    return tuple(replace(level, channels=level.channels // factor) for level in levels)
+def _narrow(levels: tuple[Level, ...]) -> tuple[Level, ...]:
+    """Multiples of 8 features, the first level with 8; at least 2 in residual branches.
+
+    A norm over a single feature would forget the bias before it.
+    """
+    return tuple(
+        replace(
+            level,
+            channels=8 * (level.channels // levels[0].channels),
+            encoder_residual=_wide(level.encoder_residual),
+            decoder_residual=_wide(level.decoder_residual),
+        )
+        for level in levels
+    )
+
+
+def _wide(residual: Residual | None) -> Residual | None:
+    return None if residual is None else replace(residual, compress=min(4.0, residual.compress))
+
+
+def _small(transformer: CrossTransformerConfig) -> CrossTransformerConfig:
+    return replace(transformer, hidden=48, heads=4, dropout=0.0)

@@ -62,7 +62,7 @@ def test_spectrogram_encoder_level(
     x = spectrum_input(index, frames)
     inject = noise(2, 256, frames, seed=1) if index == 4 else None
     expected = run(theirs.get_submodule(f"encoder.{index}"), x, inject)
-    assert_equal(run(ours.get_submodule(f"unet.encoder.{index}"), x, inject), expected)
+    assert_equal(run(ours.get_submodule(f"unet.spectra.0.encoder.{index}"), x, inject), expected)
 
 
 @pytest.mark.parametrize("samples", [1, 4, 250])
@@ -73,7 +73,7 @@ def test_waveform_encoder_level(
     theirs, ours = hybrid
     x = noise(2, 2 if index == 0 else 16 * 2 ** (index - 1), samples)
     expected = run(theirs.get_submodule(f"tencoder.{index}"), x)
-    assert_equal(run(ours.get_submodule(f"unet.time_encoder.{index}"), x), expected)
+    assert_equal(run(ours.get_submodule(f"unet.wave.encoder.{index}"), x), expected)
 
 
 @pytest.mark.parametrize("frames", [1, 13])
@@ -82,10 +82,10 @@ def test_spectrogram_decoder_level(
     hybrid: tuple[nn.Module, nn.Module], index: int, frames: int
 ) -> None:
     theirs, ours = hybrid
-    skip = run(ours.get_submodule(f"unet.encoder.{index}"), spectrum_input(index, frames))
+    skip = run(ours.get_submodule(f"unet.spectra.0.encoder.{index}"), spectrum_input(index, frames))
     x = noise(*skip.shape, seed=1)
     expected = run(theirs.get_submodule(f"decoder.{DEPTH - 1 - index}"), x, skip, frames)
-    actual = run(ours.get_submodule(f"unet.decoder.{index}"), x, skip, frames)
+    actual = run(ours.get_submodule(f"unet.spectra.0.decoder.{index}"), x, skip, frames)
     assert_equal(actual[0], expected[0])
     assert_equal(actual[1], expected[1])
 
@@ -99,7 +99,7 @@ def test_waveform_decoder_level(
     x = noise(2, 16 * 2**index, -(-samples // 4))
     skip = None if index == 4 else noise(*x.shape, seed=1)
     expected, _ = run(theirs.get_submodule(f"tdecoder.{4 - index}"), x, skip, samples)
-    actual, _ = run(ours.get_submodule(f"unet.time_decoder.{index}"), x, skip, samples)
+    actual, _ = run(ours.get_submodule(f"unet.wave.decoder.{index}"), x, skip, samples)
     assert_equal(actual, expected)
 
 
@@ -108,10 +108,10 @@ def test_levels_with_bands(banded: tuple[nn.Module, nn.Module], index: int) -> N
     theirs, ours = banded
     x = spectrum_input(index, 7)
     skip = run(theirs.get_submodule(f"encoder.{index}"), x)
-    assert_equal(run(ours.get_submodule(f"unet.encoder.{index}"), x), skip)
+    assert_equal(run(ours.get_submodule(f"unet.spectra.0.encoder.{index}"), x), skip)
     x = noise(*skip.shape, seed=1)
     expected, _ = run(theirs.get_submodule(f"decoder.{DEPTH - 1 - index}"), x, skip, 7)
-    actual, _ = run(ours.get_submodule(f"unet.decoder.{index}"), x, skip, 7)
+    actual, _ = run(ours.get_submodule(f"unet.spectra.0.decoder.{index}"), x, skip, 7)
     assert_equal(actual, expected)
 
 
@@ -124,7 +124,7 @@ def test_parts_of_a_residual_branch(
     number = {"lstm": 3, "attention": 4}[part]
     x = noise(2, 64, frames)
     expected = run(theirs.get_submodule(f"encoder.4.dconv.layers.1.{number}"), x)
-    actual = run(ours.get_submodule(f"unet.encoder.4.dconv.layers.1.{part}"), x)
+    actual = run(ours.get_submodule(f"unet.spectra.0.encoder.4.dconv.layers.1.{part}"), x)
     assert_equal(actual, expected)
 
 
@@ -134,14 +134,14 @@ def test_residual_stack(hybrid: tuple[nn.Module, nn.Module], level: int, frames:
     theirs, ours = hybrid
     x = noise(3, 16 * 2**level, frames)
     expected = run(theirs.get_submodule(f"encoder.{level}.dconv"), x)
-    assert_equal(run(ours.get_submodule(f"unet.encoder.{level}.dconv"), x), expected)
+    assert_equal(run(ours.get_submodule(f"unet.spectra.0.encoder.{level}.dconv"), x), expected)
 
 
 def test_embedding_of_bins(hybrid: tuple[nn.Module, nn.Module]) -> None:
     theirs, ours = hybrid
     with torch.inference_mode():
         expected = theirs.get_submodule("freq_emb")(torch.arange(512))
-        actual = ours.get_submodule("unet.embedding")(512)
+        actual = ours.get_submodule("unet.spectra.0.embedding")(512)
     assert_equal(actual, expected)
 
 
@@ -192,6 +192,7 @@ def test_no_layer_with_weights_is_left_out(
         "HDemucs",
         "HTDemucs",
         "HybridUNet",
+        "Branch",
         "EncoderLevel",
         "DecoderLevel",
         "ResidualStack",
@@ -205,4 +206,4 @@ def test_no_layer_with_weights_is_left_out(
         "MultiHeadAttention",
         "TokenGroupNorm",
     }
-    assert submodules(hybrid[1], r"unet\.encoder\.\d") != []
+    assert submodules(hybrid[1], r"unet\.spectra\.0\.encoder\.\d") != []

@@ -28,6 +28,8 @@ class HDemucsConfig(HybridConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if len(self.resolutions) != 1 or not self.time_levels:
+            raise ConfigError("Hybrid Demucs has one resolution and a waveform branch.")
         if self.wiener_iterations < 0:
             raise ConfigError(f"wiener_iterations must not be below 0: {self.wiener_iterations}.")
         if self.wiener_iterations and (self.spectrum != "wiener" or self.channels > 2):

@@ -44,12 +44,13 @@ class HDemucs(nn.Module):
         """Stems (B, S, C, N) of a mix (B, C, N), for every N from 1 up."""
         config = self.config
         num_stems, num_samples = len(config.stems), mix.shape[-1]
-        spectrum = stft(mix, config.n_fft, config.hop_length, legacy=config.legacy_framing)
+        (grid,) = config.resolutions
+        spectrum = stft(mix, grid.n_fft, grid.hop_length, legacy=config.legacy_framing)
         x, mean, deviation = standardize(self._features(spectrum).to(mix.device))
         wave, wave_mean, wave_deviation = standardize(mix.float())
 
-        _, _, skips = self.unet.encode(x, wave)
-        x, wave = self.unet.decode(None, None, skips)  # only the skip connections go in
+        _, _, trails = self.unet.encode([x], wave)
+        (x,), wave = self.unet.decode(None, None, trails)  # only the skip connections go in
 
         wave = torch.unflatten(wave.float() * wave_deviation + wave_mean, 1, (num_stems, -1))
         stems = self._signals(x.float() * deviation + mean, spectrum, num_samples)
@@ -62,7 +63,7 @@ class HDemucs(nn.Module):
 
     def _signals(self, x: Tensor, mix: Tensor, num_samples: int) -> Tensor:
         """Stems (B, S, C, N) from the prediction (B, D, F, T) and the mix (B, C, F, T)."""
-        hop_length, legacy = self.config.hop_length, self.config.legacy_framing
+        hop_length, legacy = self.config.resolutions[0].hop_length, self.config.legacy_framing
         num_stems = len(self.config.stems)
         if self.config.spectrum == "complex":
             # One stem at a time: the inverse transform takes several times the memory of its input.

@@ -10,6 +10,7 @@ from dataclasses import replace
 from stemsplit.layers.levels import Level, Residual
 from stemsplit.models.base import Variant
 from stemsplit.models.hdemucs.config import HDemucsConfig
+from stemsplit.models.hybrid import Resolution
 
 _SHALLOW = Residual(compress=4.0, init=1e-3)
 _DEEP = replace(_SHALLOW, lstm=True, attention=True)
@@ -84,8 +85,7 @@ VARIANTS = {
         config=HDemucsConfig(
             sample_rate=16_000,
             segment_samples=640_000,
-            n_fft=2048,
-            hop_length=512,
+            resolutions=(Resolution(n_fft=2048, hop_length=512),),
             levels=(*_TA_OUTER, replace(_TA_MERGE, kernel=4), _TA_INNER),
             time_levels=(
                 *_TA_OUTER,
@@ -99,8 +99,7 @@ VARIANTS = {
         config=HDemucsConfig(
             sample_rate=8_000,
             segment_samples=320_000,
-            n_fft=1024,
-            hop_length=256,
+            resolutions=(Resolution(n_fft=1024, hop_length=256),),
             levels=(
                 *_TA_OUTER[:3],
                 Level(channels=384, padding=0, encoder_residual=_TA_SHALLOW),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from stemsplit.layers.levels import Level
 from stemsplit.models.htdemucs.config import CrossTransformerConfig, HTDemucsConfig
 from stemsplit.models.reference import (
     KeyTable,
@@ -110,8 +111,18 @@ def config_from_reference(args: Sequence[Any], kwargs: Mapping[str, Any]) -> HTD
     options = bind(_DEFAULTS, args, kwargs)
     require(options, _FIXED if options["t_layers"] else {"cac": True, "bottom_channels": 0})
     fields = hybrid_fields(options)
-    width = options["bottom_channels"] or fields["levels"][-1].channels
-    transformer = CrossTransformerConfig(
+    return HTDemucsConfig(
+        **base_fields(options),
+        **fields,
+        bottom_channels=options["bottom_channels"],
+        transformer=_transformer(options, fields["levels"]) if options["t_layers"] else None,
+        pad_to_segment=options["use_train_segment"],
+    )
+
+
+def _transformer(options: Options, levels: tuple[Level, ...]) -> CrossTransformerConfig:
+    width = options["bottom_channels"] or levels[-1].channels
+    return CrossTransformerConfig(
         layers=options["t_layers"],
         heads=options["t_heads"],
         hidden=int(width * options["t_hidden_scale"]),
@@ -119,13 +130,6 @@ def config_from_reference(args: Sequence[Any], kwargs: Mapping[str, Any]) -> HTD
         dropout=options["t_dropout"],
         max_period=options["t_max_period"],
         position_weight=options["t_weight_pos_embed"],
-    )
-    return HTDemucsConfig(
-        **base_fields(options),
-        **fields,
-        bottom_channels=options["bottom_channels"],
-        transformer=transformer if options["t_layers"] else None,
-        pad_to_segment=options["use_train_segment"],
     )
 
 
@@ -152,11 +156,11 @@ def _transformer_keys(config: CrossTransformerConfig) -> KeyTable:
     }
     for foreign_list, our_list in (("layers", "layers"), ("layers_t", "time_layers")):
         for index in range(config.layers):
-            is_cross = (index % 2 == 0) == config.cross_first
             foreign = f"crosstransformer.{foreign_list}.{index}"
             ours = f"transformer.{our_list}.{index}"
             table |= {
-                f"{foreign}.{theirs}": f"{ours}.{name}" for theirs, name in _layer_keys(is_cross)
+                f"{foreign}.{theirs}": f"{ours}.{name}"
+                for theirs, name in _layer_keys(config.is_cross(index))
             }
     return table
 
