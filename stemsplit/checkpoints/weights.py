@@ -3,7 +3,7 @@
 Metadata of a safetensors file is a mapping of text to text. Ours has these keys:
 
 format            "stemsplit"
-format_version    "1"
+format_version    "2"; 1 had other names for the weights of hybrid networks
 architecture      a name of the registry
 config            JSON, see `stemsplit.models.registry.config_to_dict`
 stems             JSON list, repeated from the configuration for readers without it
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _FORMAT = "stemsplit"
-_FORMAT_VERSION = "1"
+_FORMAT_VERSION = "2"
 _MAX_HEADER_BYTES = 25_000_000
 
 
@@ -89,11 +89,17 @@ def read_info(path: Path, metadata: Mapping[str, str] | None = None) -> Checkpoi
         metadata: its metadata, where they are at hand; None reads them.
 
     Raises:
-        CheckpointError: the file is damaged, of a later version, or none of ours.
+        CheckpointError: the file is damaged, of another version, or none of ours.
     """
     metadata = read_metadata(path) if metadata is None else metadata
     if not is_ours(metadata):
         raise CheckpointError(f"{path} is no checkpoint of stemsplit.")
+    if metadata.get("format_version") == "1":
+        raise CheckpointError(
+            f"{path} was written by stemsplit {metadata.get('version', '0.1.0')}, whose files have "
+            "other names for their weights. Remove the model with 'stemsplit models remove NAME', "
+            "and it is made again from the original."
+        )
     if metadata.get("format_version") != _FORMAT_VERSION:
         raise CheckpointError(f"{path} was written by a later stemsplit: update to read it.")
     try:

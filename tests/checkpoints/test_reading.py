@@ -210,7 +210,12 @@ def test_a_faulty_reference_file_is_refused(
 @pytest.mark.parametrize(
     ("metadata", "error", "message"),
     [
-        ({"format_version": "2"}, CheckpointError, "written by a later stemsplit"),
+        ({"format_version": "3"}, CheckpointError, "written by a later stemsplit"),
+        (
+            {"format_version": "1"},
+            CheckpointError,
+            "written by stemsplit .*other names.*models remove",
+        ),
         ({"architecture": "os"}, CheckpointError, "for the architecture 'os'"),
         ({"config": "{"}, CheckpointError, "description is incomplete"),
         ({"config": '{"stemz": ["a"]}'}, ConfigError, "stemz"),
