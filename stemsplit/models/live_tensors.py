@@ -1,14 +1,17 @@
 """How much memory the tensors of a computation take at their peak.
 
 Followed is the memory behind every tensor that an operation returns, from its first use until
-nothing refers to it. What a kernel takes for itself while it runs is not seen.
+nothing refers to it. Operations that are made of others are taken apart, but for attention, which
+counts as the one kernel that it is on most devices. What a kernel takes for itself while it runs is
+not seen.
 """
 
 import weakref
-from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor
+from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -25,11 +28,16 @@ class LiveTensors(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(
         self,
-        func: Callable[..., Any],
+        func: OpOverload[..., Any],
         types: Any,
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
+        if func is not torch.ops.aten.scaled_dot_product_attention.default:
+            with self:
+                result = func.decompose(*args, **(kwargs or {}))
+            if result is not NotImplemented:
+                return result
         result = func(*args, **(kwargs or {}))
         before = {_address(tensor) for tensor in _tensors((args, kwargs))}
         for tensor in _tensors(result):

@@ -147,8 +147,8 @@ def _follow(
     try:
         with (
             torch.inference_mode(),
-            LiveTensors() as live,
             FlopCounterMode(display=False) as counter,
+            LiveTensors() as live,
         ):
             model(mix)
     except (RuntimeError, ValueError) as error:
