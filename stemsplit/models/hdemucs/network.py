@@ -45,9 +45,10 @@ class HDemucs(nn.Module):
         config = self.config
         num_stems, num_samples = len(config.stems), mix.shape[-1]
         (grid,) = config.resolutions
-        spectrum = stft(mix, grid.n_fft, grid.hop_length, legacy=config.legacy_framing)
+        wave = mix.float()
+        spectrum = stft(wave, grid.n_fft, grid.hop_length, legacy=config.legacy_framing)
         x, mean, deviation = standardize(self._features(spectrum).to(mix.device))
-        wave, wave_mean, wave_deviation = standardize(mix.float())
+        wave, wave_mean, wave_deviation = standardize(wave)
 
         _, _, trails = self.unet.encode([x], wave)
         (x,), wave = self.unet.decode(None, None, trails)  # only the skip connections go in

@@ -80,7 +80,7 @@ class HTDemucs(nn.Module):
             ValueError: the mix is longer than the network can take.
         """
         num_samples = mix.shape[-1]
-        padded = self._pad(mix)
+        padded = self._pad(mix.float())
         grids = self.config.resolutions
         features = [
             standardize(
@@ -88,7 +88,7 @@ class HTDemucs(nn.Module):
             )
             for grid in grids
         ]
-        wave, wave_mean, wave_deviation = standardize(padded.float())
+        wave, wave_mean, wave_deviation = standardize(padded)
 
         spectra, wave, trails = self.unet.encode(
             [x for x, _, _ in features], wave, self._exchange if self.sites else None
