@@ -1,0 +1,189 @@
+"""Songs decoded once, as 16-bit samples that are mapped into memory.
+
+A stretch of a mapped song costs no more than the bytes that are read; worker processes share them.
+
+Shapes: S stems, C audio channels, N samples.
+"""
+
+import hashlib
+import json
+import math
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stemsplit.errors import DatasetError
+from stemsplit.evaluation.data.sources import FileSource, Source, SummedSource, in_step
+from stemsplit.training.songs import FileSong
+
+_FULL_SCALE = 32_767
+_BYTES = 2  # per sample
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class CachedSong:
+    """A song of the cache."""
+
+    name: str
+    folder: Path
+    """Its folder in the cache."""
+
+    @cached_property
+    def _facts(self) -> dict[str, Any]:
+        facts: dict[str, Any] = json.loads((self.folder / "song.json").read_text())
+        return facts
+
+    @property
+    def num_samples(self) -> int:
+        """See `stemsplit.training.songs.Song`."""
+        return int(self._facts["shape"][-1])
+
+    @cached_property
+    def _samples(self) -> "np.memmap[Any, np.dtype[np.int16]]":
+        shape = tuple(self._facts["shape"])
+        return np.memmap(self.folder / "samples.pcm", dtype=np.int16, mode="r", shape=shape)
+
+    def read(self, start: int, num_samples: int) -> Tensor:
+        """See `stemsplit.training.songs.Song`."""
+        found = np.array(self._samples[:, :, start : start + num_samples], dtype=np.float32)
+        stems = torch.from_numpy(found) * (self._facts["scale"] / _FULL_SCALE)
+        return torch.nn.functional.pad(stems, (0, num_samples - stems.shape[-1]))
+
+
+class PcmCache:
+    """A folder of decoded songs.
+
+    Args:
+        folder: is made when it is needed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def missing_bytes(self, songs: Iterable[FileSong]) -> int:
+        """Space that songs which are not here yet will take."""
+        return sum(_bytes(song) for song in songs if not self._is_here(song))
+
+    def check_space(self, songs: Sequence[FileSong]) -> None:
+        """Refuse what does not fit.
+
+        Raises:
+            DatasetError: the disk has less free space than the missing songs take.
+        """
+        missing = self.missing_bytes(songs)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self.folder).free
+        if missing > free:
+            raise DatasetError(
+                f"The cache of decoded songs needs {missing / 1e9:.1f} GB more in {self.folder}, "
+                f"which has {free / 1e9:.1f} GB free. Choose another folder with "
+                "--set data.cache_dir=DIR, or none with --set data.cache=false."
+            )
+
+    def get(self, song: FileSong) -> CachedSong:
+        """A song, decoded now if it is not here.
+
+        Raises:
+            AudioError: a file of it cannot be read.
+            DatasetError: the disk is full.
+        """
+        folder = self._folder_of(song)
+        if not self._is_here(song):
+            with _made_whole(folder) as making:
+                _decode(song, making)
+        return CachedSong(song.name, folder)
+
+    def _is_here(self, song: FileSong) -> bool:
+        return (self._folder_of(song) / "song.json").is_file()
+
+    def _folder_of(self, song: FileSong) -> Path:
+        return self.folder / _identity(song)
+
+
+def _identity(song: FileSong) -> str:
+    """Changes with the files of a song, and with what is made of them."""
+    files = {
+        name: [_file_facts(file) for file in _files(source)]
+        for name, source in song.track.stems.items()
+    }
+    parts = [_VERSION, song.sample_rate, song.channels, song.parts, files]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+def _files(source: Source) -> Iterator[FileSource]:
+    if isinstance(source, SummedSource):
+        for part in source.parts:
+            yield from _files(part)
+    elif isinstance(source, FileSource):
+        yield source
+
+
+def _file_facts(source: FileSource) -> list[Any]:
+    stat = source.path.stat()
+    return [str(source.path.resolve()), source.audio_stream, stat.st_size, stat.st_mtime_ns]
+
+
+def _bytes(song: FileSong) -> int:
+    return len(song.parts) * song.channels * song.num_samples * _BYTES
+
+
+@contextmanager
+def _made_whole(folder: Path) -> Iterator[Path]:
+    """A folder beside `folder` that takes its place when all went well."""
+    making = folder.with_name(f".{folder.name}-{os.getpid()}")
+    shutil.rmtree(making, ignore_errors=True)
+    making.mkdir(parents=True)
+    try:
+        yield making
+        try:
+            making.rename(folder)
+        except OSError:
+            if not (folder / "song.json").is_file():  # another process was not faster
+                raise
+    except OSError as error:
+        raise DatasetError(f"Cannot write into the cache {folder.parent}: {error}.") from error
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+
+
+def _decode(song: FileSong, folder: Path) -> None:
+    scale = 1
+    peak, num_samples = _write(song, folder / "samples.pcm", scale)
+    if peak > scale:  # again, so that nothing is clipped
+        scale = math.ceil(peak)
+        _, num_samples = _write(song, folder / "samples.pcm", scale)
+    shape = (len(song.parts), song.channels, num_samples)
+    # Blocks come side by side; a song is read stem by stem.
+    blocks = np.fromfile(folder / "samples.pcm", dtype=np.int16).reshape(-1, shape[0] * shape[1])
+    np.ascontiguousarray(blocks.T).tofile(folder / "samples.pcm")
+    facts = {"name": song.name, "shape": shape, "scale": scale, "sample_rate": song.sample_rate}
+    (folder / "song.json").write_text(json.dumps(facts, indent=1))
+
+
+def _write(song: FileSong, path: Path, scale: int) -> tuple[float, int]:
+    """Write interleaved samples; returns the peak of the stems and N."""
+    names = list(song.track.stems)
+    streams = [song.track.stems[name].blocks(song.sample_rate) for name in names]
+    peak, num_samples = 0.0, 0
+    with path.open("wb") as file:
+        for blocks in in_step(streams, song.channels):
+            signals = dict(zip(names, blocks, strict=True))
+            silence = torch.zeros_like(blocks[0])
+            stems = torch.stack(
+                [sum((signals[name] for name in part), start=silence) for part in song.parts]
+            )
+            peak = max(peak, stems.abs().max().item())
+            samples = (stems * (_FULL_SCALE / scale)).round().clamp(-_FULL_SCALE, _FULL_SCALE)
+            file.write(samples.flatten(0, 1).t().to(torch.int16).numpy().tobytes())
+            num_samples += stems.shape[-1]
+    return peak, num_samples

@@ -1,0 +1,142 @@
+"""Songs with the stems that a network is to learn, read in stretches.
+
+A network need not learn all of a song. What it does not learn is kept as one more signal, the rest,
+so that the mix is always the sum of what was read.
+
+Shapes: S stems, C audio channels, N samples.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from stemsplit.audio.channels import match_channels
+from stemsplit.errors import DatasetError
+from stemsplit.evaluation.data.dataset import Track
+from stemsplit.evaluation.data.sources import Source
+
+VOCALS = "vocals"
+WITHOUT_VOCALS = ("instrumental", "accompaniment", "no_vocals")
+OTHER = "other"
+
+
+class Song(Protocol):
+    """A song that can be read anywhere."""
+
+    @property
+    def name(self) -> str:
+        """Of the song, with the data set it is from."""
+
+    @property
+    def num_samples(self) -> int:
+        """N of the whole song, at the network's rate."""
+
+    def read(self, start: int, num_samples: int) -> Tensor:
+        """A stretch of all stems.
+
+        Args:
+            start: first sample, at the network's rate.
+            num_samples: length.
+
+        Returns:
+            (S + 1, C, num_samples): the stems, then the rest; zeros after the end of the song.
+
+        Raises:
+            AudioError: a file cannot be read.
+        """
+
+
+def parts_of(available: Sequence[str], wanted: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """Which stems of a song make up every stem of a network.
+
+    A stem is the one of the same name. ``instrumental``, ``accompaniment`` and ``no_vocals`` are
+    all stems but the vocals; ``other`` is all that is neither drums, bass nor vocals, nor asked for
+    by its own name.
+
+    Args:
+        available: stems of the song.
+        wanted: stems of the network.
+
+    Returns:
+        For every wanted stem, and then for the rest, the available stems to add up; none for a
+        stem that the song is silent on.
+
+    Raises:
+        DatasetError: the song has none of the wanted stems, or two wanted stems share a part.
+    """
+    parts: list[tuple[str, ...]] = []
+    for stem in wanted:
+        if stem in WITHOUT_VOCALS and stem not in available:
+            parts.append(tuple(name for name in available if name != VOCALS))
+        elif stem == OTHER:
+            named = {"drums", "bass", VOCALS, *wanted} - {OTHER}
+            parts.append(tuple(name for name in available if name not in named))
+        else:
+            parts.append(tuple(name for name in available if name == stem))
+    used = [name for part in parts for name in part]
+    if not used:
+        raise DatasetError(
+            f"there are no stems {', '.join(wanted)} among {', '.join(available) or 'none'}."
+        )
+    if len(set(used)) < len(used):
+        raise DatasetError(f"the stems {', '.join(wanted)} overlap.")
+    return (*parts, tuple(name for name in available if name not in used))
+
+
+@dataclass(frozen=True)
+class FileSong:
+    """A track of a data set, decoded where it is read."""
+
+    track: Track
+    stems: tuple[str, ...]
+    """Stems of the network."""
+
+    channels: int
+    """C of what is read."""
+
+    sample_rate: int
+    """In Hz; files of other rates are resampled."""
+
+    @property
+    def name(self) -> str:
+        """See `Song`."""
+        return self.track.name
+
+    @cached_property
+    def num_samples(self) -> int:
+        """See `Song`."""
+        longest = max(
+            source.num_samples / source.sample_rate for source in self.track.stems.values()
+        )
+        return round(longest * self.sample_rate)
+
+    @cached_property
+    def parts(self) -> tuple[tuple[str, ...], ...]:
+        """See `parts_of`."""
+        try:
+            return parts_of(list(self.track.stems), self.stems)
+        except DatasetError as error:
+            raise DatasetError(f"Cannot train with {self.name}: {error}") from None
+
+    def read(self, start: int, num_samples: int) -> Tensor:
+        """See `Song`."""
+        silence = torch.zeros(self.channels, num_samples)
+        signals = {
+            name: match_channels(self._segment(source, start, num_samples), self.channels)
+            for name, source in self.track.stems.items()
+        }
+        return torch.stack(
+            [sum((signals[name] for name in part), start=silence) for part in self.parts]
+        )
+
+    def _segment(self, source: Source, start: int, num_samples: int) -> Tensor:
+        if source.sample_rate != self.sample_rate:
+            raise DatasetError(
+                f"{self.name} is at {source.sample_rate} Hz and the network at {self.sample_rate} "
+                "Hz: switch the cache on (--set data.cache=true), which resamples once."
+            )
+        return source.segment(start, num_samples)
