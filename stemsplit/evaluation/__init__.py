@@ -7,8 +7,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from stemsplit.evaluation.aggregate import MetricSummary as MetricSummary
-    from stemsplit.evaluation.aggregate import aggregate as aggregate
+    from stemsplit.evaluation.aggregation import MetricSummary as MetricSummary
+    from stemsplit.evaluation.aggregation import aggregate as aggregate
+    from stemsplit.evaluation.bss import bss_eval as bss_eval
     from stemsplit.evaluation.data.dataset import Dataset as Dataset
     from stemsplit.evaluation.data.dataset import Track as Track
     from stemsplit.evaluation.data.find import open_dataset as open_dataset
@@ -18,17 +19,20 @@ if TYPE_CHECKING:
     from stemsplit.evaluation.options import MetricOptions as MetricOptions
     from stemsplit.evaluation.scores import StemScores as StemScores
     from stemsplit.evaluation.scores import TrackScores as TrackScores
+    from stemsplit.evaluation.scoring import score_sources as score_sources
     from stemsplit.evaluation.scoring import score_track as score_track
 
 _HOMES = {
     "Dataset": "stemsplit.evaluation.data.dataset",
     "MetricOptions": "stemsplit.evaluation.options",
-    "MetricSummary": "stemsplit.evaluation.aggregate",
+    "MetricSummary": "stemsplit.evaluation.aggregation",
     "StemScores": "stemsplit.evaluation.scores",
     "Track": "stemsplit.evaluation.data.dataset",
     "TrackScores": "stemsplit.evaluation.scores",
-    "aggregate": "stemsplit.evaluation.aggregate",
+    "bss_eval": "stemsplit.evaluation.bss",
+    "aggregate": "stemsplit.evaluation.aggregation",
     "open_dataset": "stemsplit.evaluation.data.find",
+    "score_sources": "stemsplit.evaluation.scoring",
     "score_track": "stemsplit.evaluation.scoring",
     "si_sdr": "stemsplit.evaluation.metrics",
     "usdr": "stemsplit.evaluation.metrics",

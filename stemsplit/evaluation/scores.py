@@ -33,6 +33,9 @@ class TrackScores:
     stems: Mapping[str, StemScores]
     """Stem name to its scores."""
 
+    silent_stems: tuple[str, ...]
+    """Stems whose reference or estimate is silent throughout, which have no windowed values."""
+
     num_windows: int
     """Windows of the track."""
 
@@ -49,6 +52,7 @@ class TrackScores:
         """The scores in the types of JSON; NaN becomes null, infinity the text inf."""
         return {
             "track": self.track,
+            "silent_stems": list(self.silent_stems),
             "num_windows": self.num_windows,
             "silent_windows": self.silent_windows,
             "window_seconds": self.window_seconds,
@@ -83,7 +87,8 @@ class TrackScores:
             for stem, scores in facts["stems"].items()
         }
         plain = ("track", "num_windows", "silent_windows", "window_seconds", "hop_seconds")
-        return cls(stems=stems, **{name: facts[name] for name in plain})
+        silent = tuple(facts["silent_stems"])
+        return cls(stems=stems, silent_stems=silent, **{name: facts[name] for name in plain})
 
 
 def _to_json(value: float) -> float | str | None:

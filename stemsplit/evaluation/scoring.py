@@ -1,23 +1,27 @@
 """All scores of one track.
 
-Shapes: S stems, C audio channels, N samples.
+Shapes: S stems, C audio channels, N samples, W windows.
 """
 
 import math
 import statistics
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from stemsplit.errors import DatasetError
-from stemsplit.evaluation import metrics
-from stemsplit.evaluation.bss_eval import bss_eval
+from stemsplit.evaluation.bss import fit_filters, windowed_ratios
+from stemsplit.evaluation.data.sources import Source, in_step
+from stemsplit.evaluation.metrics import Sums, any_silent, decibels, energy
 from stemsplit.evaluation.options import BSS_EVAL, MetricOptions
+from stemsplit.evaluation.passes import Signals, SignalsInMemory, cut_windows
 from stemsplit.evaluation.reference_engine import bss_eval_by_museval
 from stemsplit.evaluation.scores import StemScores, TrackScores
 
 _CSDR_SECONDS = 1.0
+_WINDOWS_AT_ONCE = 2
 
 
 def score_track(
@@ -28,9 +32,11 @@ def score_track(
     track: str = "",
     options: MetricOptions | None = None,
 ) -> TrackScores:
-    """Score the stems of one track.
+    """Score the stems of one track that is in memory.
 
-    Stems that have a reference but no estimate are not scored, and do not count as interference.
+    A reference without an estimate is left aside: it does not count as interference. So is, for
+    the four ratios and cSDR, a stem whose reference or estimate is silent from beginning to end:
+    museval refuses such a track, here its other stems are scored as if they were all.
 
     Args:
         references: stem name to (C, N), the truth.
@@ -45,106 +51,199 @@ def score_track(
     Raises:
         DatasetError: an estimate has no reference, or another shape than it.
     """
-    options = options or MetricOptions()
-    _check_shapes(references, estimates, track)
-    truth = torch.stack([references[stem] for stem in estimates])  # (S, C, N)
-    guess = torch.stack(list(estimates.values())).to(truth.device)
-    windows = _windowed(truth, guess, sample_rate, options)
-    whole = {
-        "usdr": metrics.usdr(truth, guess) if "usdr" in options.metrics else None,
-        "si_sdr": metrics.si_sdr(truth, guess) if "si_sdr" in options.metrics else None,
-    }
-    rows = {name: values.cpu().tolist() for name, values in windows.items()}
-    songs = {name: value.cpu().tolist() for name, value in whole.items() if value is not None}
-    window = round(options.window_seconds * sample_rate)
-    hop = round(options.hop_seconds * sample_rate)
-    silent = metrics.silent_windows(
-        torch.cat([truth, guess]), window_samples=window, hop_samples=hop
+    _check_names(references, estimates, track)
+    for stem, estimate in estimates.items():
+        if estimate.shape != references[stem].shape:
+            raise _misfit(stem, track, _shape(estimate), _shape(references[stem]))
+    return _score(
+        tuple(estimates),
+        lambda stems: SignalsInMemory(
+            [references[stem] for stem in stems], [estimates[stem] for stem in stems]
+        ),
+        sample_rate=sample_rate,
+        track=track,
+        options=options or MetricOptions(),
     )
+
+
+def score_sources(
+    references: Mapping[str, Source],
+    estimates: Mapping[str, Source],
+    *,
+    track: str = "",
+    options: MetricOptions | None = None,
+) -> TrackScores:
+    """Score the stems of one track that is on disk.
+
+    Memory does not grow with the length of the track, but every file is read several times. See
+    `score_track` for what is left aside.
+
+    Args:
+        references: stem name to the truth.
+        estimates: stem name to what is scored, of the same rate and length.
+        track: its name, for the result.
+        options: what to compute.
+
+    Raises:
+        DatasetError: an estimate has no reference, or another rate, length or number of channels.
+        AudioError: a file cannot be read.
+    """
+    _check_names(references, estimates, track)
+    for stem, estimate in estimates.items():
+        truth = references[stem]
+        facts = [
+            f"{source.channels} channels at {source.sample_rate} Hz" for source in (estimate, truth)
+        ]
+        if facts[0] != facts[1]:
+            raise _misfit(stem, track, *facts)
+    rate = next(iter(references.values())).sample_rate
+    return _score(
+        tuple(estimates),
+        lambda stems: _SignalsOnDisk(stems, references, estimates, track),
+        sample_rate=rate,
+        track=track,
+        options=options or MetricOptions(),
+    )
+
+
+@dataclass(frozen=True)
+class _SignalsOnDisk:
+    stems: Sequence[str]
+    references: Mapping[str, Source]
+    estimates: Mapping[str, Source]
+    track: str
+
+    def __iter__(self) -> Iterator[Tensor]:
+        sources = [
+            group[stem] for group in (self.references, self.estimates) for stem in self.stems
+        ]
+        counts = [0] * len(sources)
+        channels = max(source.channels for source in sources)
+        streams = [_counted(source, counts, place) for place, source in enumerate(sources)]
+        for blocks in in_step(streams, channels):
+            yield torch.stack(blocks).view(2, len(self.stems), channels, -1)
+        for place, stem in enumerate(self.stems):
+            true, found = counts[place], counts[place + len(self.stems)]
+            if true != found:
+                raise _misfit(stem, self.track, f"{found:,} samples", f"{true:,}")
+
+
+def _counted(source: Source, counts: list[int], place: int) -> Iterator[Tensor]:
+    for block in source.blocks():
+        counts[place] += block.shape[-1]
+        yield block
+
+
+def _score(
+    stems: tuple[str, ...],
+    signals_of: Callable[[Sequence[str]], Signals],
+    *,
+    sample_rate: int,
+    track: str,
+    options: MetricOptions,
+) -> TrackScores:
+    sums = _sums(signals_of(stems))
+    is_heard = ((sums.signal > 0) & (sums.estimate > 0)).tolist()
+    heard = [stem for stem, yes in zip(stems, is_heard, strict=True) if yes]
+    rows = _windowed(signals_of(heard), sample_rate, options) if heard else {}
+    songs = {"usdr": sums.usdr().tolist(), "si_sdr": sums.si_sdr().tolist()}
+    scores: dict[str, StemScores] = {}
+    for place, stem in enumerate(stems):
+        windows = {
+            name: tuple(values[heard.index(stem)].tolist())
+            for name, values in rows.items()
+            if stem in heard
+        }
+        values: dict[str, float] = {
+            name: songs[name][place] if name in songs else _median(windows.get(name, ()))
+            for name in options.metrics
+        }
+        scores[stem] = StemScores(values=values, windows=windows)
+    main = next((values for name, values in rows.items() if name in BSS_EVAL), None)
+    if main is None:
+        main = next(iter(rows.values()), torch.empty(len(heard), 0))
     return TrackScores(
         track=track,
-        stems={
-            stem: StemScores(
-                values={
-                    name: _median(rows[name][place]) if name in rows else songs[name][place]
-                    for name in options.metrics
-                },
-                windows={name: tuple(values[place]) for name, values in rows.items()},
-            )
-            for place, stem in enumerate(estimates)
-        },
-        num_windows=silent.numel(),
-        silent_windows=int(silent.sum()),
+        stems=scores,
+        silent_stems=tuple(stem for stem in stems if stem not in heard),
+        num_windows=main.shape[-1],
+        silent_windows=int(main.isnan().all(0).sum()) if len(main) else 0,
         window_seconds=options.window_seconds,
         hop_seconds=options.hop_seconds,
     )
 
 
-def _windowed(
-    truth: Tensor, guess: Tensor, sample_rate: int, options: MetricOptions
-) -> dict[str, Tensor]:
+def _sums(signals: Signals) -> Sums:
+    total: Sums | None = None
+    for block in signals:
+        found = Sums.of(*block)
+        total = found if total is None else Sums(*map(torch.add, total, found))
+    if total is None:
+        raise DatasetError("Cannot score a track without samples.")
+    return total
+
+
+def _windowed(signals: Signals, sample_rate: int, options: MetricOptions) -> dict[str, Tensor]:
+    """The windowed metrics of all stems, each (S, W)."""
     window = round(options.window_seconds * sample_rate)
     hop = round(options.hop_seconds * sample_rate)
+    second = round(_CSDR_SECONDS * sample_rate)
     rows: dict[str, Tensor] = {}
     if options.engine == "museval" and not BSS_EVAL.isdisjoint(options.metrics):
+        whole = torch.cat(list(signals), -1)
         rows = bss_eval_by_museval(
-            truth,
-            guess,
-            window_samples=window,
-            hop_samples=hop,
-            filter_taps=options.filter_taps,
+            *whole, window_samples=window, hop_samples=hop, filter_taps=options.filter_taps
         )
     elif options.needs_filters:
-        rows = bss_eval(
-            truth,
-            guess,
-            window_samples=window,
-            hop_samples=hop,
-            filter_taps=options.filter_taps,
-        )
+        filters = fit_filters(signals, options.filter_taps)
+        rows = windowed_ratios(signals, filters, window_samples=window, hop_samples=hop)
     elif "sdr" in options.metrics:
-        rows = {"sdr": _window_sdr(truth, guess, window, hop)}
+        rows = {"sdr": _windowed_sdr(signals, window, hop)}
     if "csdr" in options.metrics:
-        second = round(_CSDR_SECONDS * sample_rate)
-        rows["csdr"] = _window_sdr(truth, guess, second, second)
+        is_known = "sdr" in rows and (window, hop) == (second, second)
+        rows["csdr"] = rows["sdr"] if is_known else _windowed_sdr(signals, second, second)
     return {name: rows[name] for name in options.metrics if name in rows}
 
 
-def _window_sdr(truth: Tensor, guess: Tensor, window: int, hop: int) -> Tensor:
-    """SDR per stem and window (S, W), without the windows that museval leaves out."""
-    values = metrics.windowed_sdr(truth, guess, window_samples=window, hop_samples=hop)
-    silent = metrics.silent_windows(
-        torch.cat([truth, guess]), window_samples=window, hop_samples=hop
-    )
-    values[:, silent] = torch.nan
-    return values
+def _windowed_sdr(signals: Signals, window: int, hop: int) -> Tensor:
+    """SDR per stem and window, (S, W), without the windows that museval leaves out."""
+    parts = []
+    for windows in cut_windows(
+        iter(signals), window_samples=window, hop_samples=hop, at_once=_WINDOWS_AT_ONCE
+    ):
+        references, estimates = windows.unbind(1)
+        values = decibels(energy(references), energy(references, estimates))
+        values[any_silent(windows.flatten(1, 2))] = torch.nan
+        parts.append(values.mT)
+    return torch.cat(parts, -1)
 
 
-def _median(values: list[float]) -> float:
-    """Median of the values that exist; museval drops infinite ones too when it stores them."""
+def _median(values: Sequence[float]) -> float:
+    """Median of the finite values, as museval has it; of infinite ones alone that infinity."""
     finite = [value for value in values if math.isfinite(value)]
     if finite:
         return statistics.median(finite)
     return next((value for value in values if not math.isnan(value)), math.nan)
 
 
-def _check_shapes(
-    references: Mapping[str, Tensor], estimates: Mapping[str, Tensor], track: str
+def _check_names(
+    references: Mapping[str, object], estimates: Mapping[str, object], track: str
 ) -> None:
-    where = f" of {track}" if track else ""
     if not estimates:
-        raise DatasetError(f"Cannot score{where or ' anything'}: there are no estimates.")
-    for stem, estimate in estimates.items():
-        if stem not in references:
-            raise DatasetError(
-                f"Cannot score {stem}{where}: there is no such reference, only "
-                f"{', '.join(references) or 'none'}. Leave it out, or rename it."
-            )
-        if estimate.shape != references[stem].shape:
-            raise DatasetError(
-                f"Cannot score {stem}{where}: the estimate has {_shape(estimate)}, the reference "
-                f"{_shape(references[stem])}. Separate the track again, or convert the files."
-            )
+        raise DatasetError(f"Cannot score {track or 'a track'}: there are no estimates.")
+    unknown = [stem for stem in estimates if stem not in references]
+    if unknown:
+        raise DatasetError(
+            f"Cannot score {unknown[0]} of {track or 'a track'}: there is no such reference, only "
+            f"{', '.join(references) or 'none'}. Leave it out, or rename it."
+        )
+
+
+def _misfit(stem: str, track: str, estimate: str, reference: str) -> DatasetError:
+    return DatasetError(
+        f"Cannot score {stem} of {track or 'a track'}: the estimate has {estimate}, the reference "
+        f"{reference}. Separate the song again, or convert the file."
+    )
 
 
 def _shape(signal: Tensor) -> str:
