@@ -40,6 +40,7 @@ class Excerpts(Dataset[Tensor]):
         sets: songs to draw from.
         seed: of the draws.
         num_samples: N.
+        normalize: divide by the level of the song, as the separation does.
         skip_broken: draw another song where one cannot be read, with a warning.
 
     Raises:
@@ -47,13 +48,20 @@ class Excerpts(Dataset[Tensor]):
     """
 
     def __init__(
-        self, sets: Sequence[SongSet], *, seed: int, num_samples: int, skip_broken: bool = False
+        self,
+        sets: Sequence[SongSet],
+        *,
+        seed: int,
+        num_samples: int,
+        normalize: bool,
+        skip_broken: bool = False,
     ) -> None:
         self._sets = [part for part in sets if part.songs and part.weight > 0]
         if not self._sets:
             raise DatasetError("There are no songs to train with.")
         self._seed = seed
         self._num_samples = num_samples
+        self._normalize = normalize
         self._skip_broken = skip_broken
         self._set_weights = _shares([part.weight for part in self._sets])
         self._song_weights = [
@@ -71,7 +79,8 @@ class Excerpts(Dataset[Tensor]):
         for _ in range(_ATTEMPTS):
             song, start = self._choose(draw)
             try:
-                return song.read(start, self._num_samples)
+                stems = song.read(start, self._num_samples)
+                return stems / song.level if self._normalize else stems
             except AudioError as error:
                 if not self._skip_broken:
                     raise

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from stemsplit.errors import DatasetError
 from stemsplit.evaluation.data.sources import FileSource, Source, SummedSource, in_step
-from stemsplit.training.songs import FileSong
+from stemsplit.training.songs import FileSong, LevelSums
 
 _FULL_SCALE = 32_767
 _BYTES = 2  # per sample
@@ -47,6 +47,11 @@ class CachedSong:
     def num_samples(self) -> int:
         """See `stemsplit.training.songs.Song`."""
         return int(self._facts["shape"][-1])
+
+    @property
+    def level(self) -> float:
+        """See `stemsplit.training.songs.Song`."""
+        return float(self._facts["level"])
 
     @cached_property
     def _samples(self) -> "np.memmap[Any, np.dtype[np.int16]]":
@@ -158,23 +163,23 @@ def _made_whole(folder: Path) -> Iterator[Path]:
 
 def _decode(song: FileSong, folder: Path) -> None:
     scale = 1
-    peak, num_samples = _write(song, folder / "samples.pcm", scale)
+    peak, sums = _write(song, folder / "samples.pcm", scale)
     if peak > scale:  # again, so that nothing is clipped
         scale = math.ceil(peak)
-        _, num_samples = _write(song, folder / "samples.pcm", scale)
-    shape = (len(song.parts), song.channels, num_samples)
+        _, sums = _write(song, folder / "samples.pcm", scale)
+    shape = (len(song.parts), song.channels, sums.num_samples)
     # Blocks come side by side; a song is read stem by stem.
     blocks = np.fromfile(folder / "samples.pcm", dtype=np.int16).reshape(-1, shape[0] * shape[1])
     np.ascontiguousarray(blocks.T).tofile(folder / "samples.pcm")
-    facts = {"name": song.name, "shape": shape, "scale": scale, "sample_rate": song.sample_rate}
+    facts = {"name": song.name, "shape": shape, "scale": scale, "level": sums.level}
     (folder / "song.json").write_text(json.dumps(facts, indent=1))
 
 
-def _write(song: FileSong, path: Path, scale: int) -> tuple[float, int]:
-    """Write interleaved samples; returns the peak of the stems and N."""
+def _write(song: FileSong, path: Path, scale: int) -> tuple[float, LevelSums]:
+    """Write interleaved samples; returns the peak of the stems, and the sums of the mix."""
     names = list(song.track.stems)
     streams = [song.track.stems[name].blocks(song.sample_rate) for name in names]
-    peak, num_samples = 0.0, 0
+    peak, sums = 0.0, LevelSums()
     with path.open("wb") as file:
         for blocks in in_step(streams, song.channels):
             signals = dict(zip(names, blocks, strict=True))
@@ -185,5 +190,5 @@ def _write(song: FileSong, path: Path, scale: int) -> tuple[float, int]:
             peak = max(peak, stems.abs().max().item())
             samples = (stems * (_FULL_SCALE / scale)).round().clamp(-_FULL_SCALE, _FULL_SCALE)
             file.write(samples.flatten(0, 1).t().to(torch.int16).numpy().tobytes())
-            num_samples += stems.shape[-1]
-    return peak, num_samples
+            sums.add(stems)
+    return peak, sums

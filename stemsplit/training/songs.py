@@ -6,6 +6,7 @@ so that the mix is always the sum of what was read.
 Shapes: S stems, C audio channels, N samples.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,11 +18,12 @@ from torch import Tensor
 from stemsplit.audio.channels import match_channels
 from stemsplit.errors import DatasetError
 from stemsplit.evaluation.data.dataset import Track
-from stemsplit.evaluation.data.sources import Source
+from stemsplit.evaluation.data.sources import Source, in_step
 
 VOCALS = "vocals"
 WITHOUT_VOCALS = ("instrumental", "accompaniment", "no_vocals")
 OTHER = "other"
+_SILENCE = 1e-10  # squared full scale
 
 
 class Song(Protocol):
@@ -34,6 +36,10 @@ class Song(Protocol):
     @property
     def num_samples(self) -> int:
         """N of the whole song, at the network's rate."""
+
+    @property
+    def level(self) -> float:
+        """Deviation of the mono mix of the whole song; 1 for silence."""
 
     def read(self, start: int, num_samples: int) -> Tensor:
         """A stretch of all stems.
@@ -87,6 +93,29 @@ def parts_of(available: Sequence[str], wanted: Sequence[str]) -> tuple[tuple[str
     return (*parts, tuple(name for name in available if name not in used))
 
 
+@dataclass
+class LevelSums:
+    """What the level of a song is made of."""
+
+    num_samples: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+
+    def add(self, stems: Tensor) -> None:
+        """Take a stretch (S, C, n) of all stems into account."""
+        mono = stems.sum(0).mean(0).double()
+        self.num_samples += mono.numel()
+        self.total += mono.sum().item()
+        self.squares += mono.square().sum().item()
+
+    @property
+    def level(self) -> float:
+        """See `Song`."""
+        mean = self.total / max(1, self.num_samples)
+        variance = self.squares / max(1, self.num_samples) - mean**2
+        return math.sqrt(variance) if variance > _SILENCE else 1.0
+
+
 @dataclass(frozen=True)
 class FileSong:
     """A track of a data set, decoded where it is read."""
@@ -113,6 +142,15 @@ class FileSong:
             source.num_samples / source.sample_rate for source in self.track.stems.values()
         )
         return round(longest * self.sample_rate)
+
+    @cached_property
+    def level(self) -> float:
+        """See `Song`; decodes the whole song."""
+        sums = LevelSums()
+        streams = [source.blocks(self.sample_rate) for source in self.track.stems.values()]
+        for blocks in in_step(streams, self.channels):
+            sums.add(torch.stack(blocks))
+        return sums.level
 
     @cached_property
     def parts(self) -> tuple[tuple[str, ...], ...]:

@@ -26,6 +26,7 @@ def test_a_cached_song_reads_like_the_song(tmp_path: Path, gain: float) -> None:
     song = song_of(tmp_path, gain=gain)
     cached = PcmCache(tmp_path / "cache").get(song)
     assert cached.num_samples == song.num_samples
+    assert cached.level == pytest.approx(song.level, rel=1e-6)
     # Of the loudest stem, 0.4 of full scale before the gain; the scale is the next whole number.
     tolerance = HALF_A_STEP * max(1, -(-0.4 * gain // 1))
     for start, length in ((0, 1000), (777, 3), (15_900, 400)):

@@ -78,3 +78,17 @@ def test_the_song_is_named_that_cannot_be_used(tmp_path: Path) -> None:
     song = FileSong(write_song(tmp_path / "a", tones()), ("piano",), 2, RATE)
     with pytest.raises(DatasetError, match="Cannot train with a: there are no stems piano"):
         song.read(0, 100)
+
+
+def test_the_level_is_the_deviation_of_the_mono_mix(tmp_path: Path) -> None:
+    stems = tones()
+    track = write_song(tmp_path / "a", stems)
+    for wanted in (STEMS, ("vocals",)):
+        level = FileSong(track, wanted, 2, RATE).level
+        mono = torch.stack(list(stems.values())).sum(0).mean(0)
+        assert level == pytest.approx(mono.std().item(), rel=1e-4)
+
+
+def test_a_silent_song_has_a_level_that_can_be_divided_by(tmp_path: Path) -> None:
+    track = write_song(tmp_path / "a", {name: 0 * signal for name, signal in tones().items()})
+    assert FileSong(track, STEMS, 2, RATE).level == 1.0
