@@ -10,6 +10,12 @@ from torch import Tensor, nn
 
 SAMPLE_RATE = 4_000
 STEMS = ("drums", "bass", "other", "vocals")
+GOAL_DB = 10.0
+MAX_STEPS = 120
+_RATE = 1e-2
+_BETAS = (0.8, 0.95)
+_WARM_UP = 10  # steps
+_LOOK = 10  # steps from one look at the result to the next
 
 
 def synthetic_stems(channels: int = 2) -> Tensor:
@@ -33,26 +39,27 @@ def sdr_db(reference: Tensor, estimate: Tensor) -> Tensor:
     return 10 * torch.log10(energy / error)
 
 
-def overfit(network: nn.Module, *, steps: int, peak_rate: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Train on the synthetic stems alone.
+def overfit(network: nn.Module, *, goal_db: float = GOAL_DB) -> tuple[Tensor, int]:
+    """Train on the synthetic stems until the network knows them, or `MAX_STEPS` are over.
+
+    The settings are the same for every network: Adam with a short memory, since within a few dozen
+    steps the gradients change by orders of magnitude.
 
     Args:
         network: at `SAMPLE_RATE`, with `STEMS` and two channels; trained in place and left in
             evaluation mode.
-        steps: of Adam, with a learning rate that rises and falls again.
-        peak_rate: the highest learning rate.
+        goal_db: the ratio at which every stem counts as known.
 
     Returns:
-        The ratios (S,) that the network then reaches in evaluation mode, in dB, its mix (1, C, N)
-        and its estimates (S, C, N).
+        The ratios (S,) that the network then reaches in evaluation mode, in dB, and the steps.
     """
     stems = synthetic_stems()
     mix = stems.sum(dim=0)[None]
     energy = stems.square().sum((-2, -1))
-    optimizer = torch.optim.Adam(network.parameters(), lr=peak_rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, peak_rate, total_steps=steps + 1)
-    network.train()
-    for _ in range(steps):
+    optimizer = torch.optim.Adam(network.parameters(), lr=_RATE, betas=_BETAS)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1 / _WARM_UP, total_iters=_WARM_UP)
+    for step in range(1, MAX_STEPS + 1):
+        network.train()
         # Relative errors, so that the optimiser does not stop at the loudest stem.
         loss = ((network(mix)[0] - stems).square().sum((-2, -1)) / energy).mean()
         optimizer.zero_grad()
@@ -60,7 +67,10 @@ def overfit(network: nn.Module, *, steps: int, peak_rate: float) -> tuple[Tensor
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         schedule.step()
-    network.eval()
-    with torch.inference_mode():
-        estimates = network(mix)[0]
-    return sdr_db(stems, estimates), mix, estimates
+        network.eval()
+        if step % _LOOK == 0:
+            with torch.inference_mode():
+                ratios = sdr_db(stems, network(mix)[0])
+            if ratios.min() > goal_db:
+                break
+    return ratios, step

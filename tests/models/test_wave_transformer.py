@@ -1,6 +1,5 @@
 """The waveform transformer: sizes, lengths, positions, training."""
 
-import io
 from dataclasses import replace
 
 import pytest
@@ -8,30 +7,20 @@ import torch
 from torch import Tensor
 
 from stemsplit.errors import ConfigError
-from stemsplit.models.registry import build_network, config_from_dict, config_to_dict
 from stemsplit.models.wave_transformer.config import WaveTransformerConfig
 from stemsplit.models.wave_transformer.network import WaveTransformer
 from stemsplit.models.wave_transformer.variants import VARIANTS
-from tests.models.overfit import SAMPLE_RATE, STEMS, overfit, sdr_db, synthetic_stems
+from tests.models.overfit import SAMPLE_RATE, STEMS
+from tests.models.tiny import shrink
 
 every_variant = pytest.mark.parametrize("name", VARIANTS)
 every_alignment = pytest.mark.parametrize("align", ["crop", "interpolate"])
 
 
 def twin(name: str, **changes: object) -> WaveTransformerConfig:
-    """A variant with a sixteenth of the features, but 8 at least."""
-    config = VARIANTS[name].config
-    small = replace(
-        config,
-        widths=tuple(max(8, width // 16) for width in config.widths),
-        layers=2,
-        hidden=64,
-        stems=STEMS,
-        sample_rate=SAMPLE_RATE,
-        segment_samples=SAMPLE_RATE,
-        positions=16,
-        dropout=0.0,
-    )
+    small = shrink(VARIANTS[name].config)
+    assert isinstance(small, WaveTransformerConfig)
+    changes = {"stems": STEMS, "sample_rate": SAMPLE_RATE, "segment_samples": SAMPLE_RATE} | changes
     return replace(small, **changes)  # type: ignore[arg-type]
 
 
@@ -69,19 +58,12 @@ def test_the_table_of_positions_covers_a_segment(name: str) -> None:
 @every_variant
 @every_alignment
 @pytest.mark.parametrize("num_samples", [1, 2, 3, 1023, 4097])
-@pytest.mark.parametrize("channels", [1, 2])
-def test_stems_have_the_shape_of_the_mix(
-    name: str, align: str, num_samples: int, channels: int
-) -> None:
-    network = build(twin(name, align=align, channels=channels, stems=("hum", "hiss"))).eval()
-    mix = noise(2, channels, num_samples)
-    before = mix.clone()
+def test_stems_have_the_length_of_the_mix(name: str, align: str, num_samples: int) -> None:
+    network = build(twin(name, align=align, stems=("hum", "hiss"))).eval()
     with torch.inference_mode():
-        stems, alone = network(mix), network(mix[1:])
-    assert stems.shape == (2, 2, channels, num_samples)
+        stems = network(noise(1, 2, num_samples))
+    assert stems.shape == (1, 2, 2, num_samples)
     assert stems.isfinite().all()
-    torch.testing.assert_close(mix, before, rtol=0, atol=0)
-    torch.testing.assert_close(stems[1:], alone, rtol=1e-4, atol=1e-5)  # float32 rounding
 
 
 def test_both_alignments_agree_where_nothing_is_left_over() -> None:
@@ -141,47 +123,6 @@ def test_checkpointing_changes_nothing_and_gradients_reach_every_parameter(name:
         assert parameter.grad.isfinite().all(), parameter_name
         assert parameter.grad.abs().max() > 0, parameter_name
         torch.testing.assert_close(others[parameter_name].grad, parameter.grad)
-
-
-@every_variant
-def test_saved_weights_and_configuration_give_the_same_stems(name: str) -> None:
-    network = build(twin(name)).eval()
-    file = io.BytesIO()
-    torch.save(network.state_dict(), file)
-    file.seek(0)
-    config = config_from_dict("wave_transformer", config_to_dict(network.config))
-    restored = build_network("wave_transformer", config).eval()
-    restored.load_state_dict(torch.load(file, weights_only=True))
-    mix = noise(1, 2, 3000)
-    with torch.inference_mode():
-        torch.testing.assert_close(restored(mix), network(mix), rtol=0, atol=0)
-
-
-@every_variant
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.bfloat16, 0.05), (torch.float16, 0.01)])
-def test_half_precision_gives_about_the_same_stems(
-    name: str, dtype: torch.dtype, tolerance: float
-) -> None:
-    network = build(twin(name)).eval()
-    mix = noise(1, 2, SAMPLE_RATE)
-    with torch.inference_mode():
-        exact = network(mix)
-        with torch.autocast("cpu", dtype=dtype):
-            rough = network(mix)
-    assert rough.dtype == torch.float32
-    assert (rough - exact).norm() < tolerance * exact.norm()  # a few steps of the mantissa
-
-
-@every_variant
-def test_a_twin_learns_one_second_by_heart(name: str) -> None:
-    ratios, _, _ = overfit(build(twin(name)), steps=250, peak_rate=2e-2)
-    assert ratios.min() > 10
-
-
-def test_the_second_to_learn_is_not_learnt_already() -> None:
-    stems = synthetic_stems()
-    assert stems.shape == (4, 2, SAMPLE_RATE)
-    assert sdr_db(stems, stems.sum(dim=0).expand_as(stems) / 4).max() < 3
 
 
 @pytest.mark.parametrize(
