@@ -17,7 +17,6 @@ torch.
 """
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,12 +31,12 @@ from stemsplit.models.registry import (
     variant_rows,
 )
 from stemsplit.models.serialization import from_plain
+from stemsplit.models.toml_tables import merge, read_table
 
 SUFFIX = ".toml"
 
 _WORDS = ("extends", "name", "summary")
 _NAME = re.compile(r"\w[\w.-]{0,63}")
-_MAX_BYTES = 1_000_000  # a configuration has a few thousand
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,22 +129,10 @@ def _read_file(path: Path, extending: Sequence[Path]) -> NamedNetwork:
 
 def _parse(path: Path) -> dict[str, Any]:
     try:
-        size = path.stat().st_size
-        if size > _MAX_BYTES:
-            raise ConfigError(f"{path} has {size} bytes, which is no configuration of a network.")
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return read_table(path)
     except FileNotFoundError as error:
         near = suggest(path.name, _neighbours(path))
         raise UnknownModelError(f"There is no file {path}.{near}") from error
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except RecursionError as error:
-        raise ConfigError(
-            f"{path} is no TOML file: its tables lie too deep in each other."
-        ) from error
-    except ValueError as error:  # of the encoding, the syntax, or a number without end
-        reason = str(error).partition("\n")[0].rstrip(".")
-        raise ConfigError(f"{path} is no TOML file: {reason}.") from error
 
 
 def _expand(name: str | Path) -> Path:
@@ -195,18 +182,6 @@ def _change(path: Path, base: NamedNetwork, changes: Mapping[str, Any]) -> Model
             hint = suggest(key, known) or f" There are {', '.join(known)}."
             raise ConfigError(f"{path}: {key} does not exist in {base.architecture}.{hint}")
     try:
-        return from_plain(config_class(base.architecture), _merge(plain, changes), prefix="")
+        return from_plain(config_class(base.architecture), merge(plain, changes), prefix="")
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
-
-
-def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with every value of `changes`; a table changes a table, all else replaces."""
-    merged = dict(base)
-    for key, value in changes.items():
-        before = base.get(key)
-        if isinstance(value, Mapping) and isinstance(before, Mapping):
-            merged[key] = _merge(before, value)
-        else:
-            merged[key] = value
-    return merged
