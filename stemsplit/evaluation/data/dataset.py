@@ -8,6 +8,8 @@ from typing import overload
 from stemsplit.errors import DatasetError, suggest
 from stemsplit.evaluation.data.sources import Source, SummedSource
 
+MIX_NAMES = ("mixture", "mix")  # what the file of a mix is called
+
 
 @dataclass(frozen=True, kw_only=True)
 class Track:
@@ -55,10 +57,10 @@ class Dataset:
     """What it is: musdb18, musdb18hq, moisesdb, or the name of its folder."""
 
     path: Path
-    """Its folder."""
+    """Its folder, or its table."""
 
     split: str
-    """The split that was taken; empty where there is none."""
+    """The split that was taken, several joined by ``+``; empty for everything."""
 
     splits: tuple[str, ...]
     """The splits that it has; empty where it has none."""
