@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stemsplit.errors import DatasetError
+from stemsplit.errors import AudioError, DatasetError
 from stemsplit.evaluation.data.sources import FileSource, Source, SummedSource, in_step
 from stemsplit.training.songs import FileSong, LevelSums
 
@@ -118,17 +118,18 @@ class PcmCache:
 def _identity(song: FileSong) -> str:
     """Changes with the files of a song, and with what is made of them."""
     files = {
-        name: [_file_facts(file) for file in _files(source)]
+        name: [_file_facts(file) for file in files_of(source)]
         for name, source in song.track.stems.items()
     }
     parts = [_VERSION, song.sample_rate, song.channels, song.parts, files]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
-def _files(source: Source) -> Iterator[FileSource]:
+def files_of(source: Source) -> Iterator[FileSource]:
+    """The files that a signal is made of."""
     if isinstance(source, SummedSource):
         for part in source.parts:
-            yield from _files(part)
+            yield from files_of(part)
     elif isinstance(source, FileSource):
         yield source
 
@@ -139,7 +140,10 @@ def _file_facts(source: FileSource) -> list[Any]:
 
 
 def _bytes(song: FileSong) -> int:
-    return len(song.parts) * song.channels * song.num_samples * _BYTES
+    try:
+        return len(song.parts) * song.channels * song.num_samples * _BYTES
+    except (AudioError, DatasetError):  # told when it is decoded
+        return 0
 
 
 @contextmanager

@@ -1,0 +1,111 @@
+"""Several processes that train one network: PyTorch's own, started by torchrun.
+
+torchrun tells every process who it is by environment variables; a process that it did not start is
+alone. Only process 0 writes files and speaks.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from stemsplit.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Processes:
+    """Who this process is among those that train together."""
+
+    rank: int = 0
+    """Number of this process, from 0."""
+
+    world: int = 1
+    """How many there are."""
+
+    local_rank: int = 0
+    """Number of this process on its machine, which is that of its GPU."""
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes and speaks."""
+        return self.rank == 0
+
+    def check_batch(self, batch_size: int, accumulation_steps: int) -> None:
+        """Check that all processes get equal parts of a batch.
+
+        Raises:
+            ConfigError: they do not.
+        """
+        if batch_size % (self.world * accumulation_steps):
+            raise ConfigError(
+                f"batch_size {batch_size} cannot be shared by {self.world} processes in "
+                f"{accumulation_steps} parts each: choose a multiple of "
+                f"{self.world * accumulation_steps}."
+            )
+
+    def wrap(self, network: nn.Module, device: torch.device) -> nn.Module:
+        """The network, with gradients averaged over all processes."""
+        if self.world == 1:
+            return network
+        return DistributedDataParallel(
+            network, device_ids=[device] if device.type == "cuda" else None
+        )
+
+    def mean(self, value: Tensor) -> Tensor:
+        """The mean of a value over all processes."""
+        if self.world > 1:
+            value = value.clone()
+            torch.distributed.all_reduce(value)
+            value /= self.world
+        return value
+
+    def any(self, flag: bool, device: torch.device) -> bool:
+        """Whether a flag is up in any process."""
+        if self.world == 1:
+            return flag
+        value = torch.tensor(float(flag), device=device)
+        torch.distributed.all_reduce(value, op=torch.distributed.ReduceOp.MAX)
+        return bool(value.item())
+
+    def wait(self) -> None:
+        """Go on when all processes have come here."""
+        if self.world > 1:
+            torch.distributed.barrier()
+
+
+@contextmanager
+def join_processes(device: torch.device) -> Iterator[Processes]:
+    """Take part in what torchrun started, or be alone.
+
+    Args:
+        device: where this process computes.
+    """
+    processes = find_processes()
+    if processes.world == 1:
+        yield processes
+        return
+    torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield processes
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def find_processes() -> Processes:
+    """Who torchrun says that this process is."""
+    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+    if any(name not in os.environ for name in names):
+        return Processes()
+    return Processes(*(int(os.environ[name]) for name in names))
+
+
+def inner(network: nn.Module) -> nn.Module:
+    """The network itself, out of what was wrapped around it to train it."""
+    if isinstance(network, DistributedDataParallel):
+        network = cast("nn.Module", network.module)
+    return cast("nn.Module", getattr(network, "_orig_mod", network))  # of torch.compile

@@ -1,0 +1,152 @@
+"""The folder of a training run: what goes in, what comes out, and how to go on.
+
+recipe.toml          the resolved recipe
+log.jsonl            one JSON object per line: steps, validations, and what happened
+states/              to go on from, see `stemsplit.training.state`
+kept/                the best weights so far, by step
+best.safetensors     the best of them: what `--model` and `stemsplit models add` take
+README.md            the model card
+curves.png           loss and scores, drawn again at each validation
+"""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from stemsplit.checkpoints.weights import CheckpointInfo, write_checkpoint
+from stemsplit.errors import CheckpointError, ConfigError
+from stemsplit.training.state import BestCheckpoint
+
+BEST = "best.safetensors"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Where a run writes."""
+
+    path: Path
+
+    @property
+    def states(self) -> Path:
+        """Folder of the training states."""
+        return self.path / "states"
+
+    @property
+    def recipe(self) -> Path:
+        """File of the resolved recipe."""
+        return self.path / "recipe.toml"
+
+    @property
+    def best(self) -> Path:
+        """File of the best weights."""
+        return self.path / BEST
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether a run has written here."""
+        return self.recipe.is_file()
+
+    def begin(self, recipe_text: str) -> None:
+        """Make the folder and write the recipe.
+
+        Raises:
+            ConfigError: the folder holds other things, or cannot be written.
+        """
+        if not self.is_begun and self.path.is_dir() and any(self.path.iterdir()):
+            raise ConfigError(
+                f"{self.path} is not empty, and not the folder of a training run. Choose another "
+                "with --out."
+            )
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            write_text(self.recipe, recipe_text)
+        except OSError as error:
+            raise ConfigError(f"Cannot write into {self.path}: {error.strerror}.") from error
+
+    def log(self, kind: str, **facts: Any) -> None:
+        """Add a line to the log.
+
+        Args:
+            kind: what happened, such as ``step`` or ``validation``.
+            facts: the rest of the line, as JSON can hold it.
+        """
+        line = json.dumps({"kind": kind, "time": round(time.time(), 3), **facts})
+        with (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    def keep(
+        self,
+        state: Mapping[str, Tensor],
+        info: CheckpointInfo,
+        *,
+        step: int,
+        sdr_db: float,
+        best: Sequence[BestCheckpoint],
+        num: int,
+    ) -> tuple[BestCheckpoint, ...]:
+        """Keep weights if they are among the best, and let go of those that no longer are.
+
+        Args:
+            state: weights.
+            info: what their file says about itself.
+            step: steps that they had been trained.
+            sdr_db: how good they are.
+            best: those kept so far.
+            num: how many to keep.
+
+        Returns:
+            Those that are kept now, the best first.
+
+        Raises:
+            CheckpointError: a file cannot be written; the best so far is still there.
+        """
+        # Of equals the later ones come first: they have seen more.
+        ranked = sorted(
+            [
+                *best,
+                BestCheckpoint(step=step, sdr_db=sdr_db, file=f"kept/step-{step:08d}.safetensors"),
+            ],
+            key=lambda one: (one.sdr_db, one.step),
+            reverse=True,
+        )
+        kept, dropped = tuple(ranked[:num]), ranked[num:]
+        if any(one.step == step for one in kept):
+            path = self.path / f"kept/step-{step:08d}.safetensors"
+            write_checkpoint(path, state, info)
+            if kept[0].step == step:
+                _copy(path, self.best)
+        for one in dropped:
+            (self.path / one.file).unlink(missing_ok=True)
+        return kept
+
+    def write_card(self, text: str) -> None:
+        """Write the model card."""
+        write_text(self.path / "README.md", text)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a file by another at once."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _copy(source: Path, target: Path) -> None:
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        shutil.copyfile(source, temporary)
+        temporary.replace(target)
+    except OSError as error:
+        raise CheckpointError(f"{target} cannot be written: {error.strerror}.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
