@@ -20,6 +20,7 @@ from stemsplit.layers.bands import BandedDecoderLevel, BandedEncoderLevel
 from stemsplit.layers.conv import DecoderLevel, EncoderLevel
 from stemsplit.layers.embedding import ScaledEmbedding
 from stemsplit.layers.levels import Level, bins_before
+from stemsplit.layers.recompute import call
 
 Side = Literal["encoder", "decoder"]
 Exchange = Callable[[Side, int, list[Tensor], Tensor], tuple[list[Tensor], Tensor]]
@@ -58,6 +59,7 @@ class Branch(nn.Module):
         num_bins: int = 1,
         embedding: ScaledEmbedding | None = None,
         embedding_weight: float = 0.0,
+        checkpointing: bool = False,
     ) -> None:
         """Build the levels.
 
@@ -68,8 +70,10 @@ class Branch(nn.Module):
             num_bins: F; 1 for a waveform.
             embedding: of the bins, added after the first encoder level.
             embedding_weight: its factor.
+            checkpointing: in training, compute activations again for the gradient.
         """
         super().__init__()
+        self._checkpointing = checkpointing
         self._over_bins = [before > 1 for before in bins_before(levels, num_bins)[:-1]]
         self.encoder = nn.ModuleList()
         self.decoder = nn.ModuleList()
@@ -104,10 +108,12 @@ class Branch(nn.Module):
             x = x.flatten(1, 2)  # (B, D, 1, T) to (B, D, T)
         trail.lengths.append(x.shape[-1])
         level = self.encoder[index]
-        x = level(x) if inject is None else level(x, inject)
+        recompute = self._checkpointing and self.training
+        inputs = (x,) if inject is None else (x, inject)
+        y: Tensor = call(level, *inputs, recompute=recompute)
         if index == 0 and self.embedding is not None:
-            x = x + self.embedding_weight * self.embedding(x.shape[2]).t()[:, :, None]
-        return x
+            y = y + self.embedding_weight * self.embedding(y.shape[2]).t()[:, :, None]
+        return y
 
     def decode_level(
         self, index: int, x: Tensor | None, skip: Tensor | None, length: int
@@ -115,7 +121,8 @@ class Branch(nn.Module):
         """Run one decoder level; see `DecoderLevel.forward`."""
         if self._over_bins[index] and x is not None and x.dim() == 3:
             x = x[:, :, None]
-        y: tuple[Tensor, Tensor] = self.decoder[index](x, skip, length)
+        recompute = self._checkpointing and self.training
+        y: tuple[Tensor, Tensor] = call(self.decoder[index], x, skip, length, recompute=recompute)
         return y
 
 
@@ -133,6 +140,7 @@ class HybridUNet(nn.Module):
         embedding_weight: float,
         embedding_scale: float,
         embedding_smooth: bool,
+        checkpointing: bool = False,
     ) -> None:
         """Build all towers.
 
@@ -148,6 +156,7 @@ class HybridUNet(nn.Module):
                 none.
             embedding_scale: see `ScaledEmbedding`.
             embedding_smooth: see `ScaledEmbedding`.
+            checkpointing: see `Branch`.
         """
         super().__init__()
         self._merges = [level.bare for level in time_levels]
@@ -168,9 +177,14 @@ class HybridUNet(nn.Module):
                     num_bins=bins,
                     embedding=embedding,
                     embedding_weight=embedding_weight,
+                    checkpointing=checkpointing,
                 )
             )
-        self.wave = Branch(time_levels, *wave_channels) if time_levels else None
+        self.wave = (
+            Branch(time_levels, *wave_channels, checkpointing=checkpointing)
+            if time_levels
+            else None
+        )
         self._depth = max(len(levels) if num_bins else 0, len(time_levels))
 
     def encode(

@@ -1,13 +1,16 @@
 """Trading time for memory in training."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+Result = TypeVar("Result")
 
-def call(function: Callable[..., Tensor], *inputs: Tensor, recompute: bool) -> Tensor:
+
+def call(function: Callable[..., Result], *inputs: Tensor | int | None, recompute: bool) -> Result:
     """Call a function, or a module, on tensors.
 
     Args:
@@ -19,5 +22,5 @@ def call(function: Callable[..., Tensor], *inputs: Tensor, recompute: bool) -> T
     """
     if not recompute or not torch.is_grad_enabled():
         return function(*inputs)
-    y: Tensor = checkpoint(function, *inputs, use_reentrant=False)
+    y: Result = checkpoint(function, *inputs, use_reentrant=False)
     return y

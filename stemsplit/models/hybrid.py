@@ -57,6 +57,9 @@ class HybridConfig(ModelConfig):
     rescale: float = 0.1
     """Deviation that initial weights of convolutions are drawn to; 0 leaves them as they are."""
 
+    checkpointing: bool = False
+    """In training, compute activations again when the gradient needs them, to save memory."""
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if bool(self.resolutions) != bool(self.levels):

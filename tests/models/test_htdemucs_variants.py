@@ -234,3 +234,16 @@ def test_stems_channels_and_rates_are_free(name: str, changes: dict[str, object]
         stems = HTDemucs(config).eval()(mix)
     assert stems.shape == (1, len(config.stems), config.channels, 7001)
     assert stems.isfinite().all()
+
+
+@pytest.mark.parametrize("name", ["htdemucs_i", "htdemucs_nn"])
+def test_checkpointing_gives_the_same_gradients(name: str, mix: torch.Tensor) -> None:
+    gradients = []
+    for checkpointing in (False, True):
+        config = replace(shrink(VARIANTS[name].config), checkpointing=checkpointing)  # type: ignore[call-arg]
+        assert isinstance(config, HTDemucsConfig)
+        torch.manual_seed(0)
+        network = HTDemucs(config)
+        network(mix).square().mean().backward()
+        gradients.append({key: value.grad for key, value in network.named_parameters()})
+    torch.testing.assert_close(gradients[1], gradients[0], rtol=0, atol=0)

@@ -36,6 +36,7 @@ class HDemucs(nn.Module):
             embedding_weight=config.embedding_weight,
             embedding_scale=config.embedding_scale,
             embedding_smooth=config.embedding_smooth,
+            checkpointing=config.checkpointing,
         )
         if config.rescale:
             rescale_convolutions(self, config.rescale)

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from stemsplit.layers.attention import ATTENTIONS
 from stemsplit.layers.embedding import sine_1d, sine_2d
 from stemsplit.layers.norms import LayerScale, TokenGroupNorm
+from stemsplit.layers.recompute import call
 from stemsplit.models.htdemucs.config import CrossTransformerConfig
 
 _SCALE_INIT = 1e-4
@@ -22,7 +23,12 @@ class CrossTransformer(nn.Module):
     """A stack of layers for the spectrogram and one for the waveform."""
 
     def __init__(
-        self, width: int, config: CrossTransformerConfig, *, has_time_output: bool = True
+        self,
+        width: int,
+        config: CrossTransformerConfig,
+        *,
+        has_time_output: bool = True,
+        checkpointing: bool = False,
     ) -> None:
         """Build both stacks.
 
@@ -31,9 +37,11 @@ class CrossTransformer(nn.Module):
             config: all else.
             has_time_output: whether anything uses what comes out for the waveform; if not, it may
                 come out unfinished.
+            checkpointing: in training, compute activations again for the gradient.
         """
         super().__init__()
         self.config = config
+        self._checkpointing = checkpointing
         self.norm = nn.LayerNorm(width)
         self.layers = nn.ModuleList(
             TransformerLayer(width, config, is_cross=config.is_cross(index))
@@ -63,11 +71,13 @@ class CrossTransformer(nn.Module):
         grid = x.shape[2:]
         tokens = self._tokens(x if x.dim() == 4 else x[:, :, None])
         time_tokens = self._time_tokens(wave) if self.looks_at_time else None
+        recompute = self._checkpointing and self.training
         for index, layer in enumerate(self.layers):
             # Both look at what the other was before this layer.
-            before, tokens = tokens, layer(tokens, time_tokens)
+            before, tokens = tokens, call(layer, tokens, time_tokens, recompute=recompute)
             if time_tokens is not None and index < len(self.time_layers):
-                time_tokens = self.time_layers[index](time_tokens, before)
+                layer = self.time_layers[index]
+                time_tokens = call(layer, time_tokens, before, recompute=recompute)
         y = torch.unflatten(tokens.transpose(1, 2), 2, (grid[-1], -1)).transpose(
             2, 3
         )  # (B, D, F, T)

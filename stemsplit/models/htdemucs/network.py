@@ -42,6 +42,7 @@ class HTDemucs(nn.Module):
             embedding_weight=config.embedding_weight,
             embedding_scale=config.embedding_scale,
             embedding_smooth=config.embedding_smooth,
+            checkpointing=config.checkpointing,
         )
         if config.rescale:
             rescale_convolutions(self, config.rescale)
@@ -54,7 +55,10 @@ class HTDemucs(nn.Module):
             self.time_downsampler = nn.Conv1d(width, bottom, 1)
         if config.transformer is not None:
             self.transformer = CrossTransformer(
-                config.width, config.transformer, has_time_output=config.time_output
+                config.width,
+                config.transformer,
+                has_time_output=config.time_output,
+                checkpointing=config.checkpointing,
             )
             if num_resolutions > 1:
                 self.mixer = ResolutionMixer(num_resolutions)
@@ -65,7 +69,9 @@ class HTDemucs(nn.Module):
                 name = f"{site.sides if site.sides == 'shared' else side}_{site.level}"
                 if name not in self.sites:
                     width = config.levels[site.level].channels
-                    self.sites[name] = CrossTransformer(width, site.transformer)
+                    self.sites[name] = CrossTransformer(
+                        width, site.transformer, checkpointing=config.checkpointing
+                    )
                 self._site_names[side, site.level] = name
         if config.fusion is not None:
             fusion = FUSIONS[config.fusion.kind]
