@@ -48,6 +48,19 @@ class Console:
         """A line about something wrong, for every kind of reader."""
         _write(sys.stderr, text)
 
+    def busy(self, text: str) -> None:
+        """What is being worked on: one line at a terminal that changes, a line each in a log."""
+        if self.has_terminal:
+            sys.stderr.write(f"\r\x1b[K{text}")  # back to the start, and empty
+            sys.stderr.flush()
+        else:
+            self.say(text)
+
+    def idle(self) -> None:
+        """End what `busy` began."""
+        if self.has_terminal:
+            self.busy("")
+
     def record(self, kind: str, facts: Any) -> None:
         """One JSON object of a kind; `facts` is a dataclass or a mapping."""
         _write(sys.stdout, json.dumps({"event": kind, **_plain(facts)}))

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stemsplit.cli import _options as cli
+from stemsplit.cli import networks
 from stemsplit.cli._console import Console, Mode, make_console, size
 from stemsplit.cli._progress import make_reporter
+from stemsplit.errors import ConfigError
+from stemsplit.models.custom import NamedNetwork
 
 if TYPE_CHECKING:
     from stemsplit.checkpoints.describe import ModelDescription
@@ -22,9 +25,23 @@ app = typer.Typer(
 )
 
 
+app.command()(networks.profile)
+
+
 @app.command("list")
-def list_models(json: cli.JsonTable = False) -> None:
+def list_models(
+    json: cli.JsonTable = False,
+    is_of_networks: Annotated[
+        bool,
+        typer.Option(
+            "--networks", help="The networks that can be built, with or without published weights."
+        ),
+    ] = False,
+) -> None:
     """List the published models and your own, with what is here already."""
+    if is_of_networks:
+        networks.list_networks(json=json)
+        return
     from stemsplit.checkpoints import describe
 
     console = make_console(is_json=json)
@@ -38,17 +55,49 @@ def list_models(json: cli.JsonTable = False) -> None:
 
 
 @app.command()
-def info(name: Name, offline: Offline = False, json: cli.JsonTable = False) -> None:
-    """Describe a model: terms, training data, networks and files."""
-    from stemsplit.checkpoints.describe import describe_model
+def info(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="As --model takes it, or a network.")
+    ] = None,
+    network: networks.NetworkFile = None,
+    flow: Annotated[
+        bool | None,
+        typer.Option(
+            "--flow/--no-flow",
+            help="Draw the flow of data with its shapes.",
+            show_default="for a network that no model is called like",
+        ),
+    ] = None,
+    offline: Offline = False,
+    json: cli.JsonTable = False,
+) -> None:
+    """Describe a model or a network.
 
-    model = describe_model(name, offline=offline)
+    Of a model: terms, training data, networks and files. Of a network: what it does, where it was
+    described, and the flow of data through it.
+    """
+    from stemsplit.checkpoints.configurations import describe_any, find_networks
+
+    if bool(name) == (network is not None):
+        raise ConfigError("Give the name of a model or a network, or --network FILE.")
+    wanted = name or network or ""
+    found = describe_any(wanted, offline=offline)
     console = make_console(is_json=json)
-    if json:
-        console.document(_facts(model))
+    if isinstance(found, NamedNetwork):
+        networks.show_network(console, found, is_drawn=flow is not False)
         return
-    for title, text in _description(model):
+    inside = find_networks(wanted, offline=offline) if flow else ()
+    if json:
+        drawn = [networks.network_facts(one, is_drawn=True) for one in inside]
+        console.document({**_facts(found), "networks": drawn} if flow else _facts(found))
+        return
+    for title, text in _description(found):
         console.result(f"{title + ':':<14}{text}")
+    for one in inside:
+        console.result("")
+        networks.show_network(console, one, is_drawn=True)
+    if not flow:
+        console.say(f"What it does, and the flow of data: stemsplit models info {name} --flow")
 
 
 @app.command()

@@ -141,7 +141,7 @@ def _transformer(config: CrossTransformerConfig) -> str:
     )
     gated = ", mixed with what came in by a learnt share" if config.gated else ""
     attention = f"{config.heads} heads of {config.attention} attention"
-    return f"{layers} of a transformer {looks}, {attention}{gated}"
+    return f"{layers} {looks}, {attention}{gated}"
 
 
 def _site(site: AttentionSite) -> str:

@@ -20,12 +20,12 @@ from stemsplit.errors import ConfigError
 from stemsplit.models.base import ModelConfig
 from stemsplit.models.custom import NamedNetwork
 from stemsplit.models.live_tensors import LiveTensors
+from stemsplit.models.meta import META, build_on_meta, reason, running
 from stemsplit.models.registry import build_network
 
 MAX_SECONDS = 600.0  # of audio; a song is cut into segments far shorter
 BUDGET_SECONDS = 10.0  # of timed passes, unless a single one takes longer
 MAX_PASSES = 5
-META = "meta"
 
 _MEMORY_FILE = Path("/proc/meminfo")  # Linux only; elsewhere nothing is refused
 _SEED = 0
@@ -54,8 +54,8 @@ class NetworkProfile:
     """Threads that computed, on a CPU."""
     activation_bytes: int
     """The most memory for tensors beside weights and mix. On a CUDA device as its allocator counts
-    it, elsewhere without what kernels take for themselves while they run. On `meta` it is what a
-    GPU needs at least; a CPU works through the bins of spectrograms in pieces and needs less."""
+    it, elsewhere without what kernels take for themselves while they run. On `meta` all bins of a
+    spectrogram are taken at once, as on a GPU; a CPU takes some at a time, and less memory."""
     seconds: float | None
     """Of a pass on this machine, the median of some after a first one; None if not measured."""
     real_time_factor: float | None
@@ -89,7 +89,7 @@ def profile_network(
     """
     config = with_length(network.config, seconds)
     num_samples = round(seconds * config.sample_rate)
-    model = _build_on_meta(network, config)
+    model = build_on_meta(network, config)
     operations, activation_bytes = _follow(network, model, config, num_samples)
     profile = NetworkProfile(
         name=network.name,
@@ -131,30 +131,18 @@ def with_length(config: ModelConfig, seconds: float) -> ModelConfig:
     return replace(config, segment_samples=num_samples) if config.fixed_length else config
 
 
-def _build_on_meta(network: NamedNetwork, config: ModelConfig) -> nn.Module:
-    try:
-        with torch.device(META):
-            return build_network(network.architecture, config).eval()
-    except (RuntimeError, ValueError, ArithmeticError, TypeError) as error:
-        raise ConfigError(f"{network.name} cannot be built: {_reason(error)}") from error
-
-
 def _follow(
     network: NamedNetwork, model: nn.Module, config: ModelConfig, num_samples: int
 ) -> tuple[int, int]:
     """Operations and activation bytes of a pass that only follows shapes."""
     mix = torch.empty(1, config.channels, num_samples, device=META)
-    try:
-        with (
-            torch.inference_mode(),
-            FlopCounterMode(display=False) as counter,
-            LiveTensors() as live,
-        ):
-            model(mix)
-    except (RuntimeError, ValueError) as error:
-        seconds = num_samples / config.sample_rate
-        reason = f"cannot take {seconds:g} s: {_reason(error)}"
-        raise ConfigError(f"{network.name} {reason}") from error
+    with (
+        running(network, mix),
+        torch.inference_mode(),
+        FlopCounterMode(display=False) as counter,
+        LiveTensors() as live,
+    ):
+        model(mix)
     return counter.get_total_flops() // 2, live.peak_bytes
 
 
@@ -197,7 +185,7 @@ def _measure(
             activation_bytes = _activation_bytes(model, mix)
             seconds = _seconds(model, mix, budget_seconds)
     except (RuntimeError, MemoryError) as error:
-        return replace(profile, problem=f"not run on {device}: {_reason(error)}")
+        return replace(profile, problem=f"not run on {device}: {reason(error)}")
     return replace(
         profile,
         device=str(mix.device),
@@ -244,9 +232,3 @@ def _synchronizer(device: torch.device) -> Callable[[], None]:
         return lambda: None
     module = torch.get_device_module(device)
     return lambda: module.synchronize()
-
-
-def _reason(error: BaseException) -> str:
-    """The first line of what torch says, as the end of a sentence."""
-    text = str(error).strip().partition("\n")[0] or type(error).__name__
-    return text.rstrip(".") + "."

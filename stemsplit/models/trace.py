@@ -23,7 +23,7 @@ from stemsplit.layers.bands import BandedDecoderLevel, BandedEncoderLevel
 from stemsplit.layers.conv import DecoderLevel, EncoderLevel
 from stemsplit.models.base import ModelConfig
 from stemsplit.models.custom import NamedNetwork
-from stemsplit.models.registry import build_network
+from stemsplit.models.meta import META, build_on_meta, running
 from stemsplit.models.tfswa.blocks import StageLayers
 
 MIX, STEMS = "mix", "stems"
@@ -76,18 +76,20 @@ def trace_network(network: NamedNetwork, num_samples: int | None = None) -> tupl
     Args:
         network: what to build.
         num_samples: length of the mix; None for a segment.
+
+    Raises:
+        ConfigError: the network cannot be built, or cannot take a mix of this length.
     """
     config = network.config
-    with torch.device("meta"):
-        model = build_network(network.architecture, config).eval()
-        mix = torch.empty(1, config.channels, num_samples or config.segment_samples)
+    model = build_on_meta(network)
+    mix = torch.empty(1, config.channels, num_samples or config.segment_samples, device=META)
     for module in model.modules():
         if isinstance(module, nn.LSTM):
             setattr(module, "forward", partial(_repeat_first, module))  # noqa: B010
     recorder = _Recorder(config)
     recorder.watch(model)
     recorder.add(MIX, "", mix)
-    with torch.no_grad(), _Provenance(recorder), _Transforms(recorder):
+    with running(network, mix), torch.no_grad(), _Provenance(recorder), _Transforms(recorder):
         stems = model(mix)
     recorder.add(STEMS, ", ".join(config.stems), stems)
     return tuple(recorder.steps)
