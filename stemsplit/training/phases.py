@@ -1,83 +1,117 @@
-"""The course of a training: which steps hear how much, in which batches, at which resolution."""
+"""Which network is trained, on what, in which epochs. Nothing here imports torch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 
 from stemsplit.errors import ConfigError
-from stemsplit.models.base import ModelConfig
-from stemsplit.training.recipe import PhaseSection, TrainingRecipe
+from stemsplit.models.custom import NamedNetwork, load_network
+from stemsplit.models.overrides import override
+from stemsplit.models.registry import config_from_dict, config_to_dict
+from stemsplit.training.recipe import NetworkSection, PhaseSection, TrainingRecipe
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Phase:
-    """Epochs that are alike."""
+    """A stretch of epochs in which nothing but the learning rate changes."""
 
-    index: int
     first_epoch: int
-    last_epoch: int
-    """The epoch before which it ends."""
+    """Counted from 0."""
 
-    num_samples: int
-    """Length of an excerpt."""
+    end_epoch: int
+    """The epoch after the last one."""
+
+    network: NamedNetwork
+    """The weights are the same in all phases, the rest of the configuration may differ."""
+
+    segment_samples: int
+    """Length of the excerpts that the network hears."""
 
     batch_size: int
     """Excerpts of a step, over all processes."""
 
-    overrides: tuple[str, ...]
-    """Changes of the network's configuration that leave its weights alone."""
-
     rewarm_steps: int
-    """Steps over which the learning rate rises again at its beginning."""
-
-    first_excerpt: int
-    """Number of its first excerpt; the phases before used those below."""
+    """Steps over which the learning rate rises again."""
 
 
-def plan_phases(recipe: TrainingRecipe, config: ModelConfig) -> tuple[Phase, ...]:
-    """The phases of a training, one at least.
-
-    Their borders lie at whole epochs; every phase has one epoch or more.
+def recipe_network(section: NetworkSection, overrides: Sequence[str] = ()) -> NamedNetwork:
+    """The network of a recipe.
 
     Args:
-        recipe: of the training.
-        config: of the network, whose segment rules where nothing else is said.
+        section: of the recipe.
+        overrides: further fields of its configuration, after those of the section.
 
     Raises:
-        ConfigError: an excerpt would be longer than a network of fixed length takes.
+        UnknownModelError: there is no such network.
+        ConfigError: a field does not exist in it, or does not fit the others.
+    """
+    network = load_network(section.name)
+    kind = type(network.config)
+    try:
+        plain = override(kind, config_to_dict(network.config), [*section.overrides, *overrides])
+        if section.stems is not None:
+            plain["stems"] = list(section.stems)
+        if section.channels is not None:
+            plain["channels"] = section.channels
+        if section.segment_seconds is not None:
+            plain["segment_samples"] = round(section.segment_seconds * plain["sample_rate"])
+        config = config_from_dict(network.architecture, plain)
+    except ConfigError as error:
+        raise ConfigError(f"network {section.name}: {error}") from error
+    return replace(network, config=config)
+
+
+def plan_phases(recipe: TrainingRecipe) -> tuple[Phase, ...]:
+    """The phases of a recipe in their order; one for a recipe that names none.
+
+    The last phase has the configuration that is validated and kept.
+
+    Raises:
+        UnknownModelError: there is no such network.
+        ConfigError: a phase is shorter than an epoch, its network does not fit, or the weights of
+            the loss are not as many as the stems.
     """
     sections = recipe.phases or (PhaseSection(share=1.0),)
-    phases: list[Phase] = []
-    excerpts = 0
-    borders = _borders([section.share for section in sections], recipe.epochs)
-    for index, section in enumerate(sections):
-        seconds = section.segment_seconds or recipe.data.segment_seconds or config.segment_seconds
-        phase = Phase(
-            index=index,
-            first_epoch=borders[index],
-            last_epoch=borders[index + 1],
-            num_samples=round(seconds * config.sample_rate),
-            batch_size=section.batch_size or recipe.batch_size,
-            overrides=section.overrides,
-            rewarm_steps=section.rewarm_steps if index else 0,
-            first_excerpt=excerpts,
-        )
-        if config.fixed_length and phase.num_samples > config.segment_samples:
+    shares = accumulate((section.share for section in sections), initial=0.0)
+    ends = [round(share * recipe.epochs) for share in shares]
+    phases = []
+    for section, (first, end) in zip(sections, pairwise(ends), strict=True):
+        if first >= end:
             raise ConfigError(
-                f"excerpts of {seconds:g} s are longer than the {config.segment_seconds:g} s that "
-                "the network takes: raise network.segment_seconds too."
+                f"a phase with a share of {section.share:g} of {recipe.epochs} epochs has no "
+                "epoch: raise epochs, or its share."
             )
-        steps = (phase.last_epoch - phase.first_epoch) * recipe.steps_per_epoch
-        excerpts += steps * phase.batch_size
-        phases.append(phase)
+        phases.append(_phase(recipe, section, first, end))
+    stems, weights = phases[0].network.config.stems, recipe.loss.stem_weights
+    if weights and len(weights) != len(stems):
+        raise ConfigError(
+            f"loss.stem_weights has {len(weights)} numbers for the {len(stems)} stems of "
+            f"{recipe.network.name}: {', '.join(stems)}."
+        )
     return tuple(phases)
 
 
-def _borders(shares: Sequence[float], epochs: int) -> list[int]:
-    """Epochs at which phases begin, and the end."""
-    borders = [0]
-    done = 0.0
-    for index, share in enumerate(shares, start=1):
-        done += share
-        left = len(shares) - index  # phases that still need an epoch each
-        borders.append(min(max(round(done * epochs), borders[-1] + 1), epochs - left))
-    return borders
+def phase_at(phases: Sequence[Phase], epoch: int) -> Phase:
+    """The phase that an epoch, counted from 0, belongs to; after the last one, the last."""
+    return next((phase for phase in phases if epoch < phase.end_epoch), phases[-1])
+
+
+def _phase(recipe: TrainingRecipe, section: PhaseSection, first: int, end: int) -> Phase:
+    network = recipe_network(recipe.network, section.overrides)
+    seconds = section.segment_seconds or recipe.data.segment_seconds
+    config = network.config
+    samples = config.segment_samples if seconds is None else round(seconds * config.sample_rate)
+    if config.fixed_length and samples > config.segment_samples:
+        raise ConfigError(
+            f"{recipe.network.name} takes {config.segment_seconds:g} s at most, and its excerpts "
+            f"are {samples / config.sample_rate:g} s: set data.segment_seconds lower, or "
+            "network.segment_seconds higher."
+        )
+    return Phase(
+        first_epoch=first,
+        end_epoch=end,
+        network=network,
+        segment_samples=samples,
+        batch_size=section.batch_size or recipe.batch_size,
+        rewarm_steps=section.rewarm_steps if first else 0,
+    )
