@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.benchmarks import memory, speed, startup
+from tests.benchmarks import memory, networks, speed, startup
 from tests.benchmarks.material import TINY
 
 pytestmark = [pytest.mark.bench, pytest.mark.slow]
@@ -27,3 +27,13 @@ def test_start_up_is_measured_for_both() -> None:
     rows = startup.main(repeats=1)
     assert set(rows) == {"--help", "command to first segment"}
     assert all(ours > 0 and theirs > 0 for ours, theirs in rows.values())
+
+
+def test_networks_are_measured_and_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    profiles = networks.main(["htdemucs_n", "wave_transformer_small"], seconds=0.5, device="cpu")
+    assert [profile.name for profile in profiles] == ["htdemucs_n", "wave_transformer_small"]
+    assert all(profile.seconds is not None and profile.seconds > 0 for profile in profiles)
+    head, rule, *rows = capsys.readouterr().out.splitlines()[:4]
+    assert {line.count("|") for line in (head, rule, *rows)} == {10}
+    assert rows[0].endswith("| 9.61 M | 86.27 G |")
+    assert rows[1].endswith("|  |  |")
