@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from stemsplit import __version__
-from stemsplit.cli import doctor, models, separate
+from stemsplit.cli import doctor, evaluate, models, separate
 from stemsplit.cli._console import Console, prepare_streams
 from stemsplit.errors import Cancelled, ConfigError, StemsplitError
 
@@ -30,9 +30,10 @@ app = typer.Typer(
 )
 app.command()(separate.separate)
 app.add_typer(models.app, name="models")
+app.command("eval")(evaluate.evaluate)
 app.command()(doctor.doctor)
 
-COMMANDS = ("separate", "models", "doctor")
+COMMANDS = ("separate", "models", "eval", "doctor")
 
 
 def _print_version(wanted: bool) -> None:

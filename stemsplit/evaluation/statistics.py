@@ -4,16 +4,19 @@ Tracks are what is drawn: two windows of one song are far from independent, two 
 Needs no torch.
 """
 
-from collections.abc import Callable, Sequence
+import math
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 NUM_RESAMPLES = 10_000
 CONFIDENCE = 0.95
+
+_FEWEST_PAIRS = 10
 
 _CELLS_AT_ONCE = 1 << 22  # resampled values held in memory together
 
@@ -72,55 +75,62 @@ class RankCorrelation:
     rho: float
     """From -1 to 1; NaN where one side does not vary."""
     interval: Interval | None
+    """None with fewer than ten pairs, which can be drawn in too few orders."""
     count: int
 
 
-def summarise(values: Sequence[float], *, seed: int = 0) -> Summary:
+def summarise(values: ArrayLike, *, seed: int = 0) -> Summary:
     """Mean, median and their bootstrap intervals over tracks.
 
     Args:
-        values: one number per track, at least one; those that are not finite are left out.
+        values: one number per track, or a row of one number per stem for each, which gives the mean
+            over the stems of their means and medians, as published. What is not finite counts as
+            missing.
         seed: of the resampling.
 
+    Returns:
+        The summary of the finite values; where all that exist are infinite, infinity itself.
+
     Raises:
-        ValueError: no value is finite.
+        ValueError: there is no value at all.
     """
-    finite = _finite(values)
-    if not finite.size:
-        raise ValueError("there is no finite value to summarise")
+    rows = _rows(values)
+    if not rows.size:
+        return _infinite(np.asarray(values, dtype=np.float64))
+    of_tracks = np.nanmean(rows, axis=1)
     return Summary(
-        count=finite.size,
-        mean=float(finite.mean()),
-        mean_interval=bootstrap(finite, partial(np.mean, axis=-1), seed=seed),
-        median=float(np.median(finite)),
-        median_interval=bootstrap(finite, partial(np.median, axis=-1), seed=seed),
-        low=float(finite.min()),
-        high=float(finite.max()),
+        count=len(rows),
+        mean=float(_mean(rows[None])[0]),
+        mean_interval=bootstrap(rows, _mean, seed=seed),
+        median=float(_median(rows[None])[0]),
+        median_interval=bootstrap(rows, _median, seed=seed),
+        low=float(of_tracks.min()),
+        high=float(of_tracks.max()),
     )
 
 
-def compare(first: Sequence[float], second: Sequence[float], *, seed: int = 0) -> Difference | None:
+def compare(first: ArrayLike, second: ArrayLike, *, seed: int = 0) -> Difference | None:
     """The paired difference of two models on the same tracks.
 
     Args:
-        first: one number per track.
+        first: one number, or a row of them, per track; see `summarise`.
         second: of another model, in the same order of tracks.
         seed: of the resampling.
 
     Returns:
         First minus second; None where no track has a finite value of both.
     """
-    pairs = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
-    gaps = _finite(pairs)
+    with np.errstate(invalid="ignore"):  # infinity minus infinity
+        gaps = _rows(np.asarray(first, np.float64) - np.asarray(second, np.float64))
     if not gaps.size:
         return None
     return Difference(
-        count=gaps.size,
-        num_better=int((gaps > 0).sum()),
-        mean=float(gaps.mean()),
-        mean_interval=bootstrap(gaps, partial(np.mean, axis=-1), seed=seed),
-        median=float(np.median(gaps)),
-        median_interval=bootstrap(gaps, partial(np.median, axis=-1), seed=seed),
+        count=len(gaps),
+        num_better=int((np.nanmean(gaps, axis=1) > 0).sum()),
+        mean=float(_mean(gaps[None])[0]),
+        mean_interval=bootstrap(gaps, _mean, seed=seed),
+        median=float(_median(gaps[None])[0]),
+        median_interval=bootstrap(gaps, _median, seed=seed),
     )
 
 
@@ -157,9 +167,7 @@ def bootstrap(
     return Interval(float(low), float(high))
 
 
-def rank_correlation(
-    first: Sequence[float], second: Sequence[float], *, seed: int = 0
-) -> RankCorrelation:
+def rank_correlation(first: ArrayLike, second: ArrayLike, *, seed: int = 0) -> RankCorrelation:
     """Spearman's rank correlation of two lists; pairs that are not finite are left out.
 
     Source: C. Spearman, "The proof and measurement of association between two things" (1904); equal
@@ -172,7 +180,9 @@ def rank_correlation(
     if len(pairs) < 2:
         return RankCorrelation(float("nan"), None, len(pairs))
     rho = float(_spearman(pairs[None])[0])
-    return RankCorrelation(rho, bootstrap(pairs, _spearman, seed=seed), len(pairs))
+    is_enough = len(pairs) >= _FEWEST_PAIRS and math.isfinite(rho)
+    interval = bootstrap(pairs, _spearman, seed=seed) if is_enough else None
+    return RankCorrelation(rho, interval, len(pairs))
 
 
 def _spearman(samples: Values) -> Values:
@@ -201,7 +211,46 @@ def ranks(samples: Values) -> Values:
     return found
 
 
-def _finite(values: Any) -> Values:
-    found = np.asarray(values, dtype=np.float64)
-    kept: Values = found[np.isfinite(found)]
+def _infinite(values: Values) -> Summary:
+    found = values[~np.isnan(values)]
+    if not found.size:
+        raise ValueError("there is no value to summarise")
+    highest = float(found.max())
+    return Summary(
+        count=found.size if values.ndim == 1 else int((~np.isnan(values)).any(axis=1).sum()),
+        mean=highest,
+        mean_interval=None,
+        median=highest,
+        median_interval=None,
+        low=float(found.min()),
+        high=highest,
+    )
+
+
+def _rows(values: ArrayLike) -> Values:
+    """Values as (tracks, stems) with NaN for what is missing; tracks without any are left out."""
+    found = np.array(values, dtype=np.float64)
+    found = found[:, None] if found.ndim == 1 else found
+    found[~np.isfinite(found)] = np.nan
+    kept: Values = found[~np.isnan(found).all(axis=1)]
     return kept
+
+
+def _mean(samples: Values) -> Values:
+    """Means (M,) of samples (M, tracks, stems): over tracks, then over stems."""
+    return _over_tracks(samples, np.mean, np.nanmean)
+
+
+def _median(samples: Values) -> Values:
+    """Medians over tracks, then the mean over stems."""
+    return _over_tracks(samples, np.median, np.nanmedian)
+
+
+def _over_tracks(samples: Values, plain: Any, careful: Any) -> Values:
+    if not np.isnan(samples).any():
+        found: Values = plain(samples, axis=1).mean(axis=1)
+        return found
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a resample may miss a stem altogether
+        found = careful(samples, axis=1).mean(axis=1)
+    return found

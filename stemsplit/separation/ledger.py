@@ -164,18 +164,23 @@ def settings_digest(fingerprint: str, options: SeparationOptions, output: Output
         options: of the separation.
         output: of the files.
     """
-    separation = dataclasses.asdict(options)
-    separation["stems"] = sorted(options.stems or ())
-    if not options.shifts:
-        separation["seed"] = None
     files = dataclasses.asdict(output)
     facts = {
         "revision": _REVISION,
         "model": fingerprint,
-        "separation": {k: v for k, v in separation.items() if k not in _IDLE_SEPARATION},
+        "separation": separation_facts(options),
         "output": {k: v for k, v in files.items() if k not in _IDLE_OUTPUT},
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def separation_facts(options: SeparationOptions) -> dict[str, Any]:
+    """The options that can change the stems."""
+    facts = dataclasses.asdict(options)
+    facts["stems"] = sorted(options.stems or ())
+    if not options.shifts:
+        facts["seed"] = None
+    return {key: value for key, value in facts.items() if key not in _IDLE_SEPARATION}
 
 
 def mark_input(path: Path) -> InputMark | None:

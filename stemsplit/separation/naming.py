@@ -135,7 +135,7 @@ class Template:
         names = [_fill(name, values) for name in self._names]
         holders = (i for i, name in enumerate(self._names) if (True, "track") in name)
         at = next(holders, 0)
-        kept = [_safe_name(name) for name in folder.parts]
+        kept = [safe_name(name) for name in folder.parts]
         return PurePath(*names[:at], *kept, *names[at:])
 
     def _parse(self, name: str) -> list[tuple[bool, str]]:
@@ -264,7 +264,7 @@ def _fill(name: Sequence[tuple[bool, str]], values: Mapping[str, str]) -> str:
         longest = max(free, key=lambda i: len(_encode(parts[i])))
         parts[longest] = _cut(parts[longest], excess)
         fixed.add(longest)
-    return _safe_name("".join(parts))
+    return safe_name("".join(parts))
 
 
 def _cut(value: str, excess: int) -> str:
@@ -274,7 +274,7 @@ def _cut(value: str, excess: int) -> str:
     return _encode(value)[:keep].decode("utf-8", errors="ignore").rstrip() + mark
 
 
-def _safe_name(name: str) -> str:
+def safe_name(name: str) -> str:
     """`name` as every file system takes it: one level, no device, no dot or space at the end."""
     name = _UNSAFE.sub("_", name).strip(" ").rstrip(". ")
     if not name:

@@ -193,6 +193,11 @@ class Separator:
             UnsupportedAudioError: `mix` is empty, has another shape, or holds NaN or infinity.
             Cancelled: the work was called off.
         """
+        prepared = self.prepare_array(mix, sample_rate)
+        return Separation(self._joined(prepared, on_progress), sample_rate, self.seed)
+
+    def prepare_array(self, mix: Tensor | NDArray[np.floating], sample_rate: int) -> PreparedSong:
+        """Take a song in memory as if it had been read from a file; see `separate`."""
         signal = torch.as_tensor(mix, dtype=torch.float32)
         signal = signal[None] if signal.dim() == 1 else signal
         if signal.dim() != 2 or 0 in signal.shape or signal.shape[0] > 2:
@@ -201,13 +206,12 @@ class Separator:
             )
         if not bool(torch.isfinite(signal).all()):
             raise UnsupportedAudioError("The mix holds NaN or infinite samples: remove them first.")
-        prepared = self._prepare(
+        return self._prepare(
             Path(),
             lambda: iter(torch.split(signal, _ARRAY_BLOCK_SAMPLES, dim=-1)),
             sample_rate,
             signal.shape[0],
         )
-        return Separation(self._joined(prepared, on_progress), sample_rate, self.seed)
 
     def stream(
         self,

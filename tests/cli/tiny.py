@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 RATE = 8000
 
 
-def write_tiny_model(path: Path, seed: int = 0) -> Path:
+def write_tiny_model(path: Path, seed: int = 0, trained_sets: tuple[str, ...] = ()) -> Path:
     """A checkpoint of a waveform network with some thousand weights."""
     levels = tuple(Level(channels=c, kernel=8, stride=4, padding=0) for c in (4, 8))
     config = DemucsConfig(
@@ -31,6 +31,7 @@ def write_tiny_model(path: Path, seed: int = 0) -> Path:
         channels=config.channels,
         licence="MIT",
         trained_on="noise",
+        trained_sets=trained_sets,
     )
     write_checkpoint(path, build_network("demucs", config).state_dict(), info)
     return path

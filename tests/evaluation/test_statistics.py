@@ -25,8 +25,25 @@ def test_a_summary_is_what_arithmetic_says() -> None:
 def test_values_that_are_no_numbers_are_left_out() -> None:
     found = summarise([math.nan, 2.0, math.inf, 4.0])
     assert (found.count, found.mean) == (2, 3.0)
-    with pytest.raises(ValueError, match="finite"):
+    with pytest.raises(ValueError, match="no value"):
         summarise([math.nan])
+
+
+def test_where_all_values_are_infinite_so_is_the_summary() -> None:
+    found = summarise([math.inf, math.nan, math.inf])
+    assert (found.count, found.mean, found.median) == (2, math.inf, math.inf)
+    assert found.mean_interval is None
+
+
+def test_of_several_stems_their_medians_are_averaged() -> None:
+    rows = [[1.0, 10.0], [2.0, 30.0], [9.0, 20.0], [math.nan, 20.0]]
+    found = summarise(rows)
+    assert found.count == 4
+    assert found.median == (2.0 + 20.0) / 2
+    assert found.mean == (4.0 + 20.0) / 2
+    assert (found.low, found.high) == (5.5, 20.0)
+    assert found.median_interval is not None
+    assert found.median_interval.low < found.median < found.median_interval.high
 
 
 def test_one_track_has_no_interval() -> None:

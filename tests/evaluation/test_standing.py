@@ -1,0 +1,58 @@
+"""Which scores mean nothing, since the model was trained on the songs."""
+
+from dataclasses import replace
+
+import pytest
+
+from stemsplit.evaluation.results import Standing
+from stemsplit.evaluation.standing import song_set, standing_of_files, standing_of_model
+from tests.separation.described import described
+
+
+def standing(trained: tuple[str, ...], data: str, *splits: str) -> Standing:
+    model = replace(described(), trained_sets=trained, trained_on="words")
+    return standing_of_model(model, data, splits)
+
+
+@pytest.mark.parametrize("data", ["musdb18", "musdb18hq"])
+def test_both_releases_hold_the_same_songs(data: str) -> None:
+    both = ("musdb:train", "musdb:test")
+    assert standing(both, data, "test", "test").verdict == "seen"
+    assert standing(("musdb:train",), data, "test").verdict == "clean"
+
+
+def test_the_validation_songs_are_of_the_training_set() -> None:
+    assert song_set("musdb18hq", "valid") == "musdb:train"
+    assert standing(("musdb:train",), "musdb18", "valid").verdict == "seen"
+
+
+def test_some_songs_are_enough() -> None:
+    found = standing(("musdb:train",), "musdb18", "train", "test", "valid")
+    assert (found.verdict, found.num_seen) == ("seen", 2)
+    assert "2 of the 3 songs" in found.explanation
+    assert not found.is_ranked
+
+
+def test_other_songs_are_clean_as_far_as_is_stated() -> None:
+    found = standing(("musdb:train",), "moisesdb", "")
+    assert found.verdict == "clean"
+    assert found.is_ranked
+
+
+def test_where_nothing_is_stated_nothing_is_known() -> None:
+    assert standing((), "musdb18", "test").verdict == "unknown"
+    assert standing_of_files().verdict == "unknown"
+
+
+@pytest.mark.parametrize("name", ["mdx_extra", "mdx_extra_q"])
+def test_the_catalogue_knows_who_has_seen_the_test_songs(name: str) -> None:
+    from pathlib import Path
+
+    from stemsplit.checkpoints.cache import Cache
+    from stemsplit.checkpoints.describe import describe_model
+
+    model = describe_model(name, cache=Cache(Path("no cache")))
+    assert standing_of_model(model, "musdb18hq", ["test"]).verdict == "seen"
+    clean = describe_model("htdemucs", cache=Cache(Path("no cache")))
+    assert standing_of_model(clean, "musdb18hq", ["test"]).verdict == "clean"
+    assert standing_of_model(clean, "musdb18hq", ["train"]).verdict == "seen"
