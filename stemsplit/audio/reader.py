@@ -26,6 +26,10 @@ _BLOCK_SAMPLES = 1 << 16  # 1.5 s at 44.1 kHz
 _LOSSLESS_TOLERANCE_SECONDS = 0.02
 _LOSSY_TOLERANCE_SECONDS = 0.25
 
+# Containers whose packets state exactly when they are heard, so that decoding may begin anywhere.
+_SEEKABLE = frozenset({"wav", "w64", "aiff", "caf", "flac", "mov"})
+_RUN_UP_SECONDS = 1  # decoded and dropped: the first packets after a jump are not whole
+
 _CUT_SHORT = ("partial file", "File ended prematurely", "Packet corrupt", "Truncating packet")
 _CUT_SHORT_IS_NORMAL = ("wav", "mpegts")  # wav is checked by its header; broadcasts have gaps
 
@@ -45,6 +49,9 @@ class AudioReader:
         stop_seconds: where to stop; None, or a time after the end, is the end.
         block_samples: length of a block before any resampling.
         audio_stream: which audio stream of the file, counted from 0; None lets the file decide.
+        is_seeking: jump to a little before `start_seconds` where the format allows that to the
+            sample, instead of decoding what comes before it. Noise that an AAC decoder makes up
+            is another one then.
 
     Raises:
         DecodeError: the file cannot be opened, or a part of it is missing.
@@ -60,6 +67,7 @@ class AudioReader:
         stop_seconds: float | None = None,
         block_samples: int = _BLOCK_SAMPLES,
         audio_stream: int | None = None,
+        is_seeking: bool = False,
     ) -> None:
         self.info: AudioInfo = probe(path, audio_stream=audio_stream)
         self.sample_rate = sample_rate or self.info.sample_rate
@@ -67,6 +75,7 @@ class AudioReader:
         self.faults: tuple[str, ...] = ()
         self._start = round(start_seconds * self.info.sample_rate)
         self._stop = None if stop_seconds is None else round(stop_seconds * self.info.sample_rate)
+        self._jump_seconds = self._jump(start_seconds) if is_seeking else 0
         self._block_samples = block_samples
         self._running: set[FFmpegProcess] = set()
         announced = self.info.duration_seconds
@@ -118,11 +127,24 @@ class AudioReader:
             "ar": self.info.sample_rate,  # a stream may change its rate half way
             "map_metadata": -1,
         }
-        if self._start or self._stop is not None:
-            stop = "" if self._stop is None else f":end_sample={self._stop}"
-            options["af"] = f"atrim=start_sample={self._start}{stop}"
-        stream = file_input(self.info.path)[str(self.info.stream_index)]
+        options |= self._trimming()
+        jump = {"ss": self._jump_seconds} if self._jump_seconds else {}
+        stream = file_input(self.info.path, **jump)[str(self.info.stream_index)]
         return pipe_output([stream], options)
+
+    def _trimming(self) -> dict[str, object]:
+        if not self._start and self._stop is None:
+            return {}
+        # After a jump the first packet need not begin there: its time stamp tells where it does.
+        rate, jumped = self.info.sample_rate, self._jump_seconds * self.info.sample_rate
+        unit, before = ("pts", f"asettb=1/{rate},") if jumped else ("sample", "")
+        stop = "" if self._stop is None else f":end_{unit}={self._stop - jumped}"
+        return {"af": f"{before}atrim=start_{unit}={self._start - jumped}{stop}"}
+
+    def _jump(self, start_seconds: float) -> int:
+        """Whole seconds to jump over; whole ones are whole samples at any rate."""
+        is_exact = bool(_SEEKABLE & set(self.info.container.split(",")))
+        return max(int(start_seconds) - _RUN_UP_SECONDS, 0) if is_exact else 0
 
     def _checked(self, block: Tensor) -> Tensor:
         if not torch.isfinite(block).all():

@@ -9,6 +9,7 @@ import soundfile
 import torch
 from torch import Tensor
 
+from stemsplit.audio.probe import probe
 from stemsplit.audio.reader import AudioReader
 from stemsplit.audio.resample import resample
 from stemsplit.errors import DecodeError, UnsupportedAudioError
@@ -240,3 +241,41 @@ def test_soundfile_agrees_with_the_reader(tmp_path: Path) -> None:
     path = encode(tmp_path / "song.flac", music(20_000))
     samples, _ = soundfile.read(path, dtype="float32")
     torch.testing.assert_close(read(path).t(), torch.from_numpy(samples), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("x.wav", ()),
+        ("x.flac", ()),
+        ("x.m4a", ("-c:a", "aac", "-b:a", "256k", "-aac_pns", "0")),
+        ("y.m4a", ("-c:a", "alac")),
+        ("x.mp3", ()),  # cannot be jumped in: decoded from the beginning
+    ],
+)
+def test_jumping_gives_what_decoding_everything_gives(
+    tmp_path: Path, name: str, options: tuple[str, ...]
+) -> None:
+    path = encode(tmp_path / name, music(5 * RATE), RATE, *options)
+    whole = read(path)
+    for start in (0.5, 3.25, 4.0):
+        found = read(path, start_seconds=start, stop_seconds=start + 0.5, is_seeking=True)
+        first = round(start * RATE)
+        torch.testing.assert_close(found, whole[:, first : first + RATE // 2], atol=0, rtol=0)
+    rest = read(path, start_seconds=4.75, is_seeking=True)
+    torch.testing.assert_close(rest, whole[:, round(4.75 * RATE) :], atol=0, rtol=0)
+
+
+def test_a_stream_of_several_can_be_asked_for(tmp_path: Path) -> None:
+    songs = [music(20_000, seed=seed) for seed in range(3)]
+    files = [write_wav(tmp_path / f"{seed}.wav", song) for seed, song in enumerate(songs)]
+    path = tmp_path / "x.m4a"
+    inputs = [word for file in files for word in ("-i", file)]
+    maps = [word for seed in range(3) for word in ("-map", str(seed))]
+    ffmpeg(*inputs, *maps, "-c:a", "alac", path)
+    assert probe(path).num_audio_streams == 3
+    for seed, song in enumerate(songs):
+        found = read(path, audio_stream=seed)
+        torch.testing.assert_close(found, song, atol=2**-15, rtol=0)  # a step of 16 bits
+    with pytest.raises(UnsupportedAudioError, match="audio track 4 .* only 3"):
+        AudioReader(path, audio_stream=3)

@@ -19,6 +19,8 @@ from stemsplit.audio.probe import AudioInfo, probe
 from stemsplit.audio.reader import AudioReader
 from stemsplit.errors import DatasetError
 
+_ROUNDING_SECONDS = 0.02  # by which a file may be shorter than it announces
+
 
 class Source(Protocol):
     """A signal that can be read in any part; nothing is opened before it is asked for."""
@@ -103,15 +105,18 @@ class FileSource:
 
     def segment(self, start: int, num_samples: int) -> Tensor:
         """See `Source`."""
+        found = torch.zeros(self.channels, 0)
         rate = self.sample_rate
-        reader = AudioReader(
-            self.path,
-            start_seconds=start / rate,
-            stop_seconds=(start + num_samples) / rate,
-            audio_stream=self.audio_stream,
-        )
-        with reader:
-            found = torch.cat(list(reader), -1)[:, :num_samples]
+        if start < self.num_samples - _ROUNDING_SECONDS * rate:
+            reader = AudioReader(
+                self.path,
+                start_seconds=start / rate,
+                stop_seconds=(start + num_samples) / rate,
+                audio_stream=self.audio_stream,
+                is_seeking=True,
+            )
+            with reader:
+                found = torch.cat(list(reader), -1)
         return torch.nn.functional.pad(found, (0, num_samples - found.shape[-1]))
 
 
