@@ -277,5 +277,5 @@ def test_a_stream_of_several_can_be_asked_for(tmp_path: Path) -> None:
     for seed, song in enumerate(songs):
         found = read(path, audio_stream=seed)
         torch.testing.assert_close(found, song, atol=2**-15, rtol=0)  # a step of 16 bits
-    with pytest.raises(UnsupportedAudioError, match="audio track 4 .* only 3"):
+    with pytest.raises(UnsupportedAudioError, match=r"audio track 4 .* only 3"):
         AudioReader(path, audio_stream=3)

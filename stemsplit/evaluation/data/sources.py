@@ -5,6 +5,7 @@ A stem may be a file, one of several streams of a file, or the sum of several fi
 Shapes: C audio channels, N samples.
 """
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,9 +18,9 @@ from torch import Tensor
 from stemsplit.audio.channels import match_channels
 from stemsplit.audio.probe import AudioInfo, probe
 from stemsplit.audio.reader import AudioReader
-from stemsplit.errors import DatasetError
+from stemsplit.errors import DatasetError, UnsupportedAudioError
 
-_ROUNDING_SECONDS = 0.02  # by which a file may be shorter than it announces
+_ROUNDING_SECONDS = 0.02  # by which a file may end before what it announces: not an error
 
 
 class Source(Protocol):
@@ -106,18 +107,23 @@ class FileSource:
     def segment(self, start: int, num_samples: int) -> Tensor:
         """See `Source`."""
         found = torch.zeros(self.channels, 0)
-        rate = self.sample_rate
-        if start < self.num_samples - _ROUNDING_SECONDS * rate:
-            reader = AudioReader(
-                self.path,
-                start_seconds=start / rate,
-                stop_seconds=(start + num_samples) / rate,
-                audio_stream=self.audio_stream,
-                is_seeking=True,
-            )
-            with reader:
-                found = torch.cat(list(reader), -1)
+        if start < self.num_samples:
+            with contextlib.ExitStack() as expected:
+                if start >= self.num_samples - _ROUNDING_SECONDS * self.sample_rate:
+                    expected.enter_context(contextlib.suppress(UnsupportedAudioError))
+                found = self._read(start, start + num_samples)
         return torch.nn.functional.pad(found, (0, num_samples - found.shape[-1]))
+
+    def _read(self, start: int, stop: int) -> Tensor:
+        reader = AudioReader(
+            self.path,
+            start_seconds=start / self.sample_rate,
+            stop_seconds=stop / self.sample_rate,
+            audio_stream=self.audio_stream,
+            is_seeking=True,
+        )
+        with reader:
+            return torch.cat(list(reader), -1)
 
 
 @dataclass(frozen=True)
