@@ -21,7 +21,8 @@ StemsplitError
 │   ├── DeviceError
 │   ├── OutputConflictError
 │   └── Cancelled
-└── DatasetError
+├── DatasetError
+└── TrainingError
 
 A message is one line with three parts: what failed (with the path or name), why (in the words of
 the tool that refused), and what to do about it.
@@ -117,6 +118,10 @@ class Cancelled(SeparationError):
 
 class DatasetError(StemsplitError):
     """A data set is missing, incomplete or inconsistent."""
+
+
+class TrainingError(StemsplitError):
+    """A training cannot go on, or cannot be gone on with."""
 
 
 def suggest(name: str, known: Iterable[str], *, limit: int = 3) -> str:

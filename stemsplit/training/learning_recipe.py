@@ -51,7 +51,7 @@ class LossSection:
     """Differences of magnitudes and of their logarithms, mean over several spectrograms."""
 
     mix_consistency: float = 0.0
-    """Mean absolute difference between the sum of all stems and the mix."""
+    """Mean absolute difference of the sums over all stems."""
 
     perceptual: float = 0.0
     """Difference of features that the caller provides; only through Python."""

@@ -1,0 +1,174 @@
+"""Losses: their values, their gradients, and what they do when there is no number to give.
+
+Shapes: B batch, S stems, C audio channels, N samples.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+import torch
+from torch import Tensor
+
+from stemsplit.errors import ConfigError, TrainingError
+from stemsplit.models.serialization import from_plain, to_plain
+from stemsplit.training.learning_recipe import LOSS_TERMS, LossSection, StftSection
+from stemsplit.training.losses import Features, LossValues, Objective
+
+SMALL = LossSection(
+    magnitude=StftSection(n_fft=64, hop_length=16),
+    resolutions=(StftSection(n_fft=64, hop_length=16), StftSection(n_fft=32, hop_length=8)),
+)
+
+
+def section_of(weights: Mapping[str, float], stem_weights: Sequence[float] = ()) -> LossSection:
+    off = dict.fromkeys(LOSS_TERMS, 0.0)
+    changes = {**off, **weights, "stem_weights": list(stem_weights)}
+    return from_plain(LossSection, {**to_plain(SMALL), **changes})
+
+
+def only(name: str, stem_weights: Sequence[float] = ()) -> LossSection:
+    return section_of({name: 1.0}, stem_weights)
+
+
+def gradient(total: Tensor, estimate: Tensor) -> Tensor:
+    (found,) = torch.autograd.grad(total, estimate)
+    return found
+
+
+def features(signals: Tensor) -> Sequence[Tensor]:
+    """Two fixed random filters, each with its energy."""
+    filters = torch.randn(2, 1, 9, generator=torch.Generator().manual_seed(1)).to(signals)
+    outputs = torch.nn.functional.conv1d(signals.mean(dim=1, keepdim=True), filters)
+    return [outputs, outputs.square()]
+
+
+def compare(section: LossSection, estimate: Tensor, reference: Tensor) -> LossValues:
+    given: Features | None = features if section.perceptual else None
+    return Objective(section, num_stems=estimate.shape[1], features=given)(estimate, reference)
+
+
+def signals(*shape: int, seed: int = 0) -> Tensor:
+    return 0.1 * torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("name", LOSS_TERMS)
+def test_a_loss_is_zero_for_what_is_equal_and_positive_for_what_is_not(name: str) -> None:
+    stems = signals(2, 3, 2, 500)
+    assert compare(only(name), stems, stems).total == 0
+    assert compare(only(name), stems + signals(2, 3, 2, 500, seed=1), stems).total > 1e-4
+
+
+@pytest.mark.parametrize("name", LOSS_TERMS)
+def test_the_gradient_of_a_loss_is_the_slope_of_its_value(name: str) -> None:
+    reference = signals(1, 2, 2, 200)
+    estimate = (reference + signals(1, 2, 2, 200, seed=1)).requires_grad_()
+    direction = signals(1, 2, 2, 200, seed=2)
+    direction = direction / direction.norm()
+    section = only(name)
+    slopes = gradient(compare(section, estimate, reference).total, estimate)
+    # Losses work in float32 by design: a step of 1e-3 keeps both rounding and curvature below 2 %.
+    step = 1e-3
+    with torch.no_grad():
+        above, below = (
+            compare(section, estimate + sign * step * direction, reference).total.double()
+            for sign in (1, -1)
+        )
+    slope = (above - below) / (2 * step)
+    torch.testing.assert_close((slopes * direction).sum().double(), slope, rtol=0.02, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", LOSS_TERMS)
+@pytest.mark.parametrize("silent", ["estimate", "reference", "both"])
+def test_the_gradient_of_a_loss_is_finite_on_silence(name: str, silent: str) -> None:
+    estimate, reference = signals(1, 2, 2, 300), signals(1, 2, 2, 300, seed=1)
+    estimate = (torch.zeros_like(estimate) if silent != "reference" else estimate).requires_grad_()
+    reference = torch.zeros_like(reference) if silent != "estimate" else reference
+    total = compare(only(name), estimate, reference).total
+    assert torch.isfinite(gradient(total, estimate)).all()
+
+
+def test_losses_have_the_values_that_their_definitions_say() -> None:
+    reference = signals(2, 2, 2, 256)
+    estimate = reference + signals(2, 2, 2, 256, seed=1)
+    error = estimate - reference
+    expected = {
+        "waveform_l1": error.abs().mean(),
+        "waveform_l2": error.square().mean(),
+        "mix_consistency": error.sum(dim=1).abs().mean(),
+    }
+    for name, value in expected.items():
+        torch.testing.assert_close(compare(only(name), estimate, reference).total, value)
+
+
+def test_the_magnitude_loss_is_blind_to_sign_and_the_waveform_loss_is_not() -> None:
+    stems = signals(1, 1, 2, 400)
+    assert compare(only("magnitude_l1"), -stems, stems).total == 0
+    assert compare(only("multi_resolution"), -stems, stems).total == 0
+    assert compare(only("waveform_l1"), -stems, stems).total > 0.1
+
+
+def test_the_magnitude_loss_of_a_tone_grows_with_the_difference_of_level() -> None:
+    tone = torch.sin(torch.arange(1024) * (2 * torch.pi * 8 / 64)).expand(1, 1, 1, -1)
+    half, quarter = (
+        compare(only("magnitude_l1"), scale * tone, tone).total for scale in (0.5, 0.75)
+    )
+    torch.testing.assert_close(half, 2 * quarter, rtol=1e-3, atol=0)  # the floor of silent bins
+
+
+def test_terms_add_up_with_their_weights() -> None:
+    reference = signals(2, 2, 2, 300)
+    estimate = reference + signals(2, 2, 2, 300, seed=1)
+    weights = {name: 0.5 + index for index, name in enumerate(LOSS_TERMS)}
+    values = compare(section_of(weights), estimate, reference)
+    expected = sum(
+        weight * compare(only(name), estimate, reference).total for name, weight in weights.items()
+    )
+    torch.testing.assert_close(values.total, expected)
+    assert set(values.terms) == set(LOSS_TERMS)
+    for name in LOSS_TERMS:
+        torch.testing.assert_close(
+            values.terms[name], compare(only(name), estimate, reference).total
+        )
+
+
+def test_stems_count_by_their_weights() -> None:
+    reference = signals(1, 3, 2, 200)
+    estimate = reference + torch.tensor([0.1, 0.2, 0.4])[None, :, None, None]
+    values = compare(only("waveform_l1", (1.0, 0.0, 3.0)), estimate, reference)
+    torch.testing.assert_close(values.total, torch.tensor((0.1 + 3 * 0.4) / 4))
+    torch.testing.assert_close(values.stems, torch.tensor([0.1, 0.2, 0.4]))
+
+
+@pytest.mark.parametrize("name", sorted(set(LOSS_TERMS) - {"mix_consistency"}))
+def test_a_stem_without_weight_gets_no_gradient(name: str) -> None:
+    reference = signals(1, 2, 2, 200)
+    estimate = signals(1, 2, 2, 200, seed=1).requires_grad_()
+    found = gradient(compare(only(name, (1.0, 0.0)), estimate, reference).total, estimate)
+    assert not found[:, 1].any()
+    assert found[:, 0].any()
+
+
+@pytest.mark.parametrize("name", LOSS_TERMS)
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_loss_that_is_no_number_stops_with_its_name(name: str, value: float) -> None:
+    stems = signals(1, 2, 2, 300)
+    broken = stems.clone()
+    broken[0, 0, 0, 100] = value
+    with pytest.raises(TrainingError, match=f"The loss {name} is (nan|inf): the training has"):
+        compare(only(name), broken, stems)
+
+
+def test_losses_are_taken_in_float32_under_autocast() -> None:
+    stems = signals(1, 2, 2, 300)
+    estimate = (stems + 1e-3).to(torch.bfloat16).requires_grad_()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        values = compare(section_of({"waveform_l1": 1.0, "magnitude_l1": 1.0}), estimate, stems)
+    assert values.total.dtype == torch.float32
+    assert gradient(values.total, estimate).any()
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    with pytest.raises(ConfigError, match="2 numbers for 3 stems"):
+        Objective(LossSection(stem_weights=(1.0, 1.0)), num_stems=3)
+    with pytest.raises(ConfigError, match="only Python code can provide"):
+        Objective(LossSection(perceptual=1.0), num_stems=3)
