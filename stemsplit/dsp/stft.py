@@ -172,7 +172,8 @@ def _invert(parts: Tensor, hop_length: int, num_samples: int, *, legacy: bool) -
     ratio = 2 * bins // hop_length
     # Frame by frame and with the Nyquist bin: as the Fourier transform wants it, in one copy.
     shape = (*parts.shape[:-3], num_frames, bins + 1)
-    rows = torch.empty(shape, dtype=parts.dtype.to_complex(), device=parts.device)
+    kind = torch.promote_types(parts.dtype, torch.complex32)  # `torch.compile` follows this
+    rows = torch.empty(shape, dtype=kind, device=parts.device)
     rows[..., bins:] = 0
     torch.view_as_real(rows)[..., :bins, :] = parts.transpose(-3, -2)
     window = _window(2 * bins, parts)
@@ -196,8 +197,8 @@ def _overlap_add(frames: Tensor, hop_length: int) -> Tensor:
 
 
 def _margin_samples(n_fft: int, hop_length: int) -> int:
-    ratio, rest = divmod(n_fft, hop_length)
-    if rest or ratio % 2 or hop_length % 2:
+    ratio = n_fft // hop_length
+    if n_fft % hop_length or ratio % 2 or hop_length % 2:
         raise ValueError(
             f"n_fft must be an even multiple of an even hop_length, got {n_fft} and {hop_length}."
         )

@@ -68,7 +68,8 @@ def expand_bins(
 
 def _pieces(x: Tensor, *, whole: bool) -> Iterator[tuple[int, int]]:
     bins = x.shape[2]
-    whole = whole or x.device.type != "cpu"
+    # A compiled network decides by itself, and the number of pieces would tie it to a length.
+    whole = whole or x.device.type != "cpu" or torch.compiler.is_compiling()
     size = bins if whole else max(1, _CACHED_VALUES // (x.numel() // bins))
     for start in range(0, bins, size):
         yield start, min(bins, start + size)
