@@ -24,7 +24,7 @@ from stemsplit.evaluation.inspection import SongInspector
 from stemsplit.evaluation.quality import QualityMeter
 from stemsplit.evaluation.results import Standing
 from stemsplit.evaluation.signals import file_mark, read_estimate
-from stemsplit.evaluation.standing import standing_of_files, standing_of_model
+from stemsplit.evaluation.standing import Song, standing_of_files, standing_of_model
 from stemsplit.separation.device import choose_device
 from stemsplit.separation.ledger import separation_facts
 from stemsplit.separation.options import SeparationOptions
@@ -91,7 +91,7 @@ class Candidate(Protocol):
     def digest(self, track: Track, needed: Sequence[str]) -> str:
         """Changes with everything that decides its stems of a track."""
 
-    def standing(self, data: str, splits: Sequence[str]) -> Standing:
+    def standing(self, data: str, songs: Sequence[Song]) -> Standing:
         """Whether it has seen the songs of an evaluation."""
 
     def open(self, needed: Sequence[str]) -> Any:
@@ -131,9 +131,9 @@ class ModelCandidate:
         options = separation_facts(self._options(needed))
         return _digest([self.description.fingerprint, options])
 
-    def standing(self, data: str, splits: Sequence[str]) -> Standing:
+    def standing(self, data: str, songs: Sequence[Song]) -> Standing:
         """See `Candidate`."""
-        return standing_of_model(self.description, data, splits)
+        return standing_of_model(self.description, data, songs)
 
     @contextmanager
     def open(self, needed: Sequence[str]) -> Iterator[Estimator]:
@@ -211,7 +211,7 @@ class EstimatesCandidate:
         files = self.files.get(track.name, {})
         return _digest([[stem, file_mark(files[stem])] for stem in needed if stem in files])
 
-    def standing(self, data: str, splits: Sequence[str]) -> Standing:
+    def standing(self, data: str, songs: Sequence[Song]) -> Standing:
         """See `Candidate`."""
         return standing_of_files()
 

@@ -225,7 +225,7 @@ class _Job:
             name=self.candidate.name,
             kind=self.candidate.kind,
             settings=self.candidate.settings,
-            standing=self.candidate.standing(data, [track.split for track in self._tracks]),
+            standing=self.candidate.standing(data, [(t.name, t.split) for t in self._tracks]),
             tracks=tuple(self._done[t.name] for t in self._tracks if t.name in self._done),
             failures=tuple(failures[t.name] for t in self._tracks if t.name in failures),
             device=self._device,

@@ -3,29 +3,42 @@
 from collections.abc import Sequence
 
 from stemsplit.checkpoints.describe import ModelDescription
+from stemsplit.evaluation.data import musdb
 from stemsplit.evaluation.results import Standing
 
 _SETS = {"musdb18": "musdb", "musdb18hq": "musdb"}  # two releases of the same songs
 _TRAINING_PARTS = {"valid": "train", "validation": "train"}  # cut from the training set
 
 
-def song_set(data: str, split: str) -> str:
-    """The set and part that a song belongs to, as the catalogue names them."""
+Song = tuple[str, str]
+"""Name of a track and its split."""
+
+
+def song_set(data: str, song: Song) -> str:
+    """The set and part that a song belongs to, as the catalogue names them.
+
+    Songs of MUSDB are known by their names, in whatever folder they lie.
+    """
+    track, split = song
+    if track in musdb.TEST_TRACKS:
+        return "musdb:test"
+    if track in musdb.VALIDATION_TRACKS:
+        return "musdb:train"
     name = data.lower()
     return f"{_SETS.get(name, name)}:{_TRAINING_PARTS.get(split, split)}"
 
 
-def standing_of_model(model: ModelDescription, data: str, splits: Sequence[str]) -> Standing:
+def standing_of_model(model: ModelDescription, data: str, songs: Sequence[Song]) -> Standing:
     """Compare what a model states to be trained on with the songs of an evaluation.
 
     Args:
         model: as the catalogue or its file describes it.
         data: name of the data set.
-        splits: the split of every song.
+        songs: all that are scored.
     """
-    seen = sum(song_set(data, split) in model.trained_sets for split in splits)
+    seen = sum(song_set(data, song) in model.trained_sets for song in songs)
     if seen:
-        which = "all" if seen == len(splits) else f"{seen} of the {len(splits)}"
+        which = "all" if seen == len(songs) else f"{seen} of the {len(songs)}"
         return Standing(
             verdict="seen",
             num_seen=seen,

@@ -11,7 +11,7 @@ from tests.separation.described import described
 
 def standing(trained: tuple[str, ...], data: str, *splits: str) -> Standing:
     model = replace(described(), trained_sets=trained, trained_on="words")
-    return standing_of_model(model, data, splits)
+    return standing_of_model(model, data, [("song", split) for split in splits])
 
 
 @pytest.mark.parametrize("data", ["musdb18", "musdb18hq"])
@@ -22,7 +22,7 @@ def test_both_releases_hold_the_same_songs(data: str) -> None:
 
 
 def test_the_validation_songs_are_of_the_training_set() -> None:
-    assert song_set("musdb18hq", "valid") == "musdb:train"
+    assert song_set("musdb18hq", ("song", "valid")) == "musdb:train"
     assert standing(("musdb:train",), "musdb18", "valid").verdict == "seen"
 
 
@@ -31,6 +31,13 @@ def test_some_songs_are_enough() -> None:
     assert (found.verdict, found.num_seen) == ("seen", 2)
     assert "2 of the 3 songs" in found.explanation
     assert not found.is_ranked
+
+
+def test_songs_are_known_by_name_wherever_they_lie() -> None:
+    model = replace(described(), trained_sets=("musdb:train", "musdb:test"))
+    songs = [("Zeno - Signs", ""), ("Meaxic - Take A Step", ""), ("My Own", "")]
+    assert standing_of_model(model, "favourites", songs).num_seen == 2
+    assert song_set("musdb18hq", ("Zeno - Signs", "train")) == "musdb:test"
 
 
 def test_other_songs_are_clean_as_far_as_is_stated() -> None:
@@ -52,7 +59,7 @@ def test_the_catalogue_knows_who_has_seen_the_test_songs(name: str) -> None:
     from stemsplit.checkpoints.describe import describe_model
 
     model = describe_model(name, cache=Cache(Path("no cache")))
-    assert standing_of_model(model, "musdb18hq", ["test"]).verdict == "seen"
+    assert standing_of_model(model, "musdb18hq", [("song", "test")]).verdict == "seen"
     clean = describe_model("htdemucs", cache=Cache(Path("no cache")))
-    assert standing_of_model(clean, "musdb18hq", ["test"]).verdict == "clean"
-    assert standing_of_model(clean, "musdb18hq", ["train"]).verdict == "seen"
+    assert standing_of_model(clean, "musdb18hq", [("song", "test")]).verdict == "clean"
+    assert standing_of_model(clean, "musdb18hq", [("song", "train")]).verdict == "seen"
