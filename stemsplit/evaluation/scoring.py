@@ -13,7 +13,7 @@ from torch import Tensor
 
 from stemsplit.errors import DatasetError
 from stemsplit.evaluation.bss import fit_filters, windowed_ratios
-from stemsplit.evaluation.data.sources import Source, in_step
+from stemsplit.evaluation.data.sources import CountedBlocks, Source, in_step
 from stemsplit.evaluation.metrics import Sums, any_silent, decibels, energy
 from stemsplit.evaluation.options import BSS_EVAL, MetricOptions
 from stemsplit.evaluation.passes import Signals, SignalsInMemory, cut_windows
@@ -117,21 +117,15 @@ class _SignalsOnDisk:
         sources = [
             group[stem] for group in (self.references, self.estimates) for stem in self.stems
         ]
-        counts = [0] * len(sources)
         channels = max(source.channels for source in sources)
-        streams = [_counted(source, counts, place) for place, source in enumerate(sources)]
+        streams = [CountedBlocks(source.blocks()) for source in sources]
         for blocks in in_step(streams, channels):
             yield torch.stack(blocks).view(2, len(self.stems), channels, -1)
+        lengths = [stream.num_samples for stream in streams]
         for place, stem in enumerate(self.stems):
-            true, found = counts[place], counts[place + len(self.stems)]
+            true, found = lengths[place], lengths[place + len(self.stems)]
             if true != found:
                 raise _misfit(stem, self.track, f"{found:,} samples", f"{true:,}")
-
-
-def _counted(source: Source, counts: list[int], place: int) -> Iterator[Tensor]:
-    for block in source.blocks():
-        counts[place] += block.shape[-1]
-        yield block
 
 
 def _score(

@@ -38,6 +38,8 @@ _AUDIO_SUFFIXES = frozenset(
     | {".w64", ".wma", ".mka"}
 )
 
+CODED, SONG_FOLDERS, DESCRIBED = "stem.mp4 files", "a folder for each song", "MoisesDB"
+
 Layout = tuple[str, list[Track]]
 
 
@@ -82,9 +84,9 @@ def _choose_split(path: Path, splits: Sequence[str], wanted: str | None) -> str:
 
 def _identify(path: Path, layout: str, tracks: Sequence[Track]) -> tuple[str, list[Track]]:
     """The name of the data set, and its tracks with the splits that are known of it."""
-    if layout == "MoisesDB":
+    if layout == DESCRIBED:
         return "moisesdb", list(tracks)
-    is_coded = layout == "stem.mp4 files"
+    is_coded = layout == CODED
     if not is_coded and not musdb.are_from_musdb(track.name for track in tracks):
         return path.stem, list(tracks)
     moved = [
@@ -121,15 +123,15 @@ def _recognise(path: Path) -> Layout:
 def _tracks_in(path: Path, split: str) -> Layout:
     files = [file for file in _audio_files(path) if file.name.endswith(musdb.SUFFIX)]
     if files:
-        return "stem.mp4 files", [_coded_song(file, split) for file in files]
+        return CODED, [_coded_song(file, split) for file in files]
     folders = [folder for folder in _folders(path) if split or folder.name.lower() not in _SPLITS]
     described = _described_folders(folders)
     if described:
-        return "MoisesDB", moisesdb.read_songs(described, split)
+        return DESCRIBED, moisesdb.read_songs(described, split)
     if folders and all(folder.name.lower() in _STEM_NAMES for folder in folders):
         return "a folder for each stem", _songs_across(folders, split)
     songs = [_song(folder, split) for folder in folders]
-    return "a folder for each song", [song for song in songs if song is not None]
+    return SONG_FOLDERS, [song for song in songs if song is not None]
 
 
 def _song_alone(path: Path) -> Layout:

@@ -171,6 +171,19 @@ class SummedSource:
         return torch.stack(pieces).sum(0)
 
 
+class CountedBlocks(Iterator[Tensor]):
+    """A stream of blocks (..., n) that counts its samples."""
+
+    def __init__(self, blocks: Iterator[Tensor]) -> None:
+        self._blocks = blocks
+        self.num_samples = 0
+
+    def __next__(self) -> Tensor:
+        block = next(self._blocks)
+        self.num_samples += block.shape[-1]
+        return block
+
+
 def in_step(streams: Sequence[Iterator[Tensor]], channels: int) -> Iterator[list[Tensor]]:
     """Read several streams of blocks side by side.
 
