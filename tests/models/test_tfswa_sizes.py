@@ -8,7 +8,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from stemsplit.models.base import STEMS_4
-from stemsplit.models.tfswa.config import Stage, TfswaConfig
+from stemsplit.models.tfswa.config import Part, Stage, TfswaConfig
 from stemsplit.models.tfswa.network import Tfswa
 from stemsplit.models.tfswa.variants import VARIANTS
 
@@ -49,6 +49,22 @@ def test_the_paper_network_has_the_sizes_of_its_ablations(
     config = replace(config, stems=("vocals",), stages=(*config.stages[:-1], bottleneck))
     assert million_parameters(config) == pytest.approx(parameters, rel=5e-3)
     assert billion_operations(config) == pytest.approx(operations, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("parts", "parameters"),
+    [
+        (("time",), 30.2),
+        (("frequency",), 30.2),
+        (("time", "frequency"), 35.0),
+        (("time", "frequency", "windows"), 44.4),
+    ],
+)
+def test_the_paper_network_has_the_sizes_of_its_ablated_attention(
+    parts: tuple[Part, ...], parameters: float
+) -> None:
+    config = replace(VARIANTS["tfswa_resunet"].config, stems=("vocals",), parts=parts)
+    assert million_parameters(config) == pytest.approx(parameters, rel=5e-3)
 
 
 @pytest.mark.parametrize(

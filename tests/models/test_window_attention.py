@@ -1,5 +1,6 @@
 """Who attends to whom: bins, frames, windows, shifted windows, scales."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ from torch.nn import functional as F
 
 from stemsplit.layers.attention import MultiHeadAttention
 from stemsplit.models.tfswa.blocks import CrossBlock, MultiScaleBlock, SerialBlock, StageLayers
-from stemsplit.models.tfswa.config import TfswaConfig
+from stemsplit.models.tfswa.config import Part, TfswaConfig
 from stemsplit.models.tfswa.variants import VARIANTS
 from stemsplit.models.tfswa.window_attention import AlongFrequency, AlongTime, InWindows, strips
 
@@ -32,7 +33,9 @@ def in_windows(window: tuple[int, int], *, shifted: bool, positions: bool = True
     return layer
 
 
-def touched(layer: torch.nn.Module, size: tuple[int, int], cell: tuple[int, int]) -> Tensor:
+def touched(
+    layer: Callable[[Tensor], Tensor], size: tuple[int, int], cell: tuple[int, int]
+) -> Tensor:
     """Cells (T, F) of the result that change when one cell of the map does."""
     x = torch.randn(1, *size, FEATURES)
     changed = x.clone()
@@ -158,6 +161,30 @@ def test_a_block_whose_last_maps_are_zero_does_nothing() -> None:
             torch.nn.init.zeros_(parameter)
     x = torch.randn(1, FEATURES, 6, 9)
     torch.testing.assert_close(block(x), x, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("parts", "rows", "columns"),
+    [
+        (("time",), ALL, slice(3, 4)),
+        (("frequency",), slice(2, 3), ALL),
+        (("time", "frequency"), ALL, ALL),
+        (("windows",), slice(0, 6), slice(0, 6)),  # a plain window, then shifted ones around it
+    ],
+)
+def test_a_serial_block_reaches_only_along_its_parts(
+    parts: tuple[Part, ...], rows: slice, columns: slice
+) -> None:
+    config = replace(
+        VARIANTS["tfswa_resunet"].config, heads=2, window=(4, 4), parts=parts, mlp_ratio=2.0
+    )
+    block = SerialBlock(FEATURES, config, shifted=False).eval()
+
+    def over_cells(x: Tensor) -> Tensor:
+        y: Tensor = block(x.permute(0, 3, 1, 2))
+        return y.permute(0, 2, 3, 1)
+
+    assert touched(over_cells, (12, 10), (2, 3)).equal(area((12, 10), rows, columns))
 
 
 def test_windows_of_every_second_block_are_shifted() -> None:

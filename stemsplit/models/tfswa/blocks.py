@@ -48,29 +48,36 @@ class CrossBlock(nn.Module):
 class SerialBlock(nn.Module):
     """TSA, then FSA, then a pair of plain and shifted windows whose result is added.
 
-    The module of the paper (3.3, Fig. 3a). Not stated there and chosen here: a feed-forward ratio
-    (the variants take 2, which meets the paper's number of parameters), a shift by half a window,
-    and no sharing of attention across the border of the map.
+    The module of the paper (3.3, Fig. 3a); its ablations (Table 2) leave out what is not among the
+    `parts`. Not stated there and chosen here: a feed-forward ratio (the variants take 2, which
+    meets the paper's number of parameters), a shift by half a window, and no sharing of attention
+    across the border of the map.
     """
 
     def __init__(self, features: int, config: TfswaConfig, *, shifted: bool) -> None:
         """Build the module; `shifted` has no say, it always holds both kinds of windows."""
         del shifted
         super().__init__()
-        self.time = _SequenceLayer(features, config, AlongTime(_attention(features, config)))
-        self.frequency = _SequenceLayer(
-            features, config, AlongFrequency(_attention(features, config))
+        along_time = AlongTime(_attention(features, config))
+        along_frequency = AlongFrequency(_attention(features, config))
+        parts = config.parts
+        self.time = _SequenceLayer(features, config, along_time) if "time" in parts else None
+        self.frequency = (
+            _SequenceLayer(features, config, along_frequency) if "frequency" in parts else None
         )
-        self.windows = nn.Sequential(
-            _windows(features, config, shifted=False), _windows(features, config, shifted=True)
-        )
+        windows = (_windows(features, config, shifted=shifted) for shifted in (False, True))
+        self.windows = nn.Sequential(*windows) if "windows" in parts else None
 
     def forward(self, x: Tensor) -> Tensor:
         """A map of the same shape (B, D, T, F)."""
         x = x.permute(0, 2, 3, 1)
-        x = self.frequency(self.time(x))
-        y: Tensor = x + self.windows(x)
-        return y.permute(0, 3, 1, 2)
+        if self.time is not None:
+            x = self.time(x)
+        if self.frequency is not None:
+            x = self.frequency(x)
+        if self.windows is not None:
+            x = x + self.windows(x)
+        return x.permute(0, 3, 1, 2)
 
 
 class MultiScaleBlock(nn.Module):

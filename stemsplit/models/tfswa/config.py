@@ -8,6 +8,8 @@ from stemsplit.errors import ConfigError
 from stemsplit.models.base import ModelConfig
 
 STEMS_2 = ("vocals", "accompaniment")
+Part = Literal["time", "frequency", "windows"]
+PARTS: tuple[Part, ...] = ("time", "frequency", "windows")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +63,9 @@ class TfswaConfig(ModelConfig):
 
     block: Literal["cross", "serial"] = "cross"
     """How an attention block joins its parts; see `stemsplit.models.tfswa.blocks`."""
+
+    parts: tuple[Part, ...] = PARTS
+    """What a serial block attends along, in this order; a cross block needs all of it."""
 
     heads: int = 8
     """Attention heads."""
@@ -123,13 +128,17 @@ class TfswaConfig(ModelConfig):
     def _check_blocks(self) -> None:
         if not self.scales or min(self.scales) < 1 or self.mlp_ratio <= 0 or self.heads < 1:
             raise ConfigError("scales, heads and mlp_ratio must be positive.")
-        parts = len(self.scales) * self.heads
+        if not self.parts or self.parts != tuple(part for part in PARTS if part in self.parts):
+            raise ConfigError(f"parts must be some of {', '.join(PARTS)}, in this order.")
+        if self.block == "cross" and self.parts != PARTS:
+            raise ConfigError("only serial blocks can leave parts out: a cross block joins them.")
+        shares = len(self.scales) * self.heads
         for stage in self.stages:
-            if stage.blocks and stage.channels % parts:
+            if stage.blocks and stage.channels % shares:
                 raise ConfigError(
                     f"a stage of {stage.channels} channels cannot be shared by "
                     f"{len(self.scales)} scales of {self.heads} heads each: make it a multiple of "
-                    f"{parts}."
+                    f"{shares}."
                 )
 
     def _check_pooled(self) -> None:
