@@ -106,7 +106,8 @@ def test_checkpointing_changes_nothing_and_gradients_reach_every_parameter(name:
 @pytest.mark.parametrize("name", ["tfswa_unet", "tfswa_resunet"])
 def test_attention_maps_can_be_looked_at_without_changing_the_stems(name: str) -> None:
     network = build(twin(name)).eval()
-    mix = noise(1, 2, SAMPLE_RATE)
+    config = network.config
+    mix = noise(1, 2, 2000)  # fewer frames than bins, so that the axes cannot be mistaken
     with torch.inference_mode():
         fused = network(mix)
         with record_attention(network) as maps:
@@ -114,9 +115,12 @@ def test_attention_maps_can_be_looked_at_without_changing_the_stems(name: str) -
     torch.testing.assert_close(explicit, fused, rtol=0, atol=1e-5)
     for calls in maps.values():
         assert calls
-    along_time = maps["tower.bottleneck.blocks.0.time.attention.attend"]
-    frames = 64 // network.config.frame_multiple
-    assert along_time[0].shape[1:] == (2, frames, frames)
+    frames = (config.valid_length(2000) // HOP + 1) // config.frame_multiple
+    bins = config.n_fft // 2 // config.bands // config.frame_multiple
+    assert frames != bins
+    for part, tokens in (("time", frames), ("frequency", bins)):
+        (attended,) = maps[f"tower.bottleneck.blocks.0.{part}.attention.attend"]
+        assert attended.shape[1:] == (2, tokens, tokens)
 
 
 def test_softmax_masks_share_out_the_mix() -> None:

@@ -43,17 +43,16 @@ VARIANTS = {
     "tfswa_unet": Variant(
         config=_UNET,
         summary=(
-            "Attention along time, frequency and in windows at every resolution (2, 2, 6 and 2 "
-            "blocks), below 15 million parameters. By far the slowest: at full resolution its 8 "
-            "heads have 4 features each."
+            "Masks from attention along time, along frequency and in windows at all four "
+            "resolutions, in 15 million parameters; by far the slowest."
         ),
         source=f"after {_SOURCE}",
     ),
     "tfswa_resunet": Variant(
         config=_RESUNET,
         summary=(
-            "The published network: attention in the bottleneck only, magnitudes predicted "
-            "without a mask. The paper trains one network per stem."
+            "The published network: residual convolutions, attention in the bottleneck only, and "
+            "magnitudes without a mask; the paper trains one per stem."
         ),
         source=f"{_SOURCE}, section 3",
     ),
@@ -65,7 +64,10 @@ VARIANTS = {
                 Stage(channels=208, blocks=4),
             ),
         ),
-        summary="As tfswa_resunet with narrower stages and a third of the parameters.",
+        summary=(
+            "As tfswa_resunet with narrower inner stages, for a third of its parameters and less "
+            "than 60 MB."
+        ),
         source=f"after {_SOURCE}",
     ),
     "tfswa_multiscale": Variant(
@@ -81,7 +83,8 @@ VARIANTS = {
             heads=2,  # of 8 to 64 features, as a path has a third of the channels
         ),
         summary=(
-            "As tfswa_unet with every block at three resolutions, on a third of the features each."
+            "As tfswa_unet, but every block looks at full, half and quarter resolution side by "
+            "side, on a third of the features each."
         ),
         source=f"after {_SOURCE}",
     ),
@@ -103,8 +106,8 @@ VARIANTS = {
             mlp_ratio=2.0,
         ),
         summary=(
-            "For small devices: separable convolutions, attention from a quarter of the "
-            "resolution on."
+            "For small devices, below 10 MB: separable convolutions between the resolutions, and "
+            "attention only from a quarter of the resolution down."
         ),
         source=f"after {_SOURCE}",
     ),

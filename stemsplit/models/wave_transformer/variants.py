@@ -7,9 +7,8 @@ VARIANTS = {
     "wave_transformer": Variant(
         config=WaveTransformerConfig(widths=(48, 96, 192, 384, 768, 1536)),
         summary=(
-            "Waveform alone, with 6 transformer layers of width 1536 and 8 heads in the middle. "
-            "Not described there, and chosen here: six levels that double from 48 to that width, "
-            "and 2048 features between the linear maps."
+            "Waveform alone: six levels that double from 48 to 1536 features (the steps chosen "
+            "here), and a transformer of 6 layers and 8 heads in the middle."
         ),
         source="described as the from-scratch HTDemucs core of a separation exercise",
     ),
@@ -21,7 +20,10 @@ VARIANTS = {
             hidden=1024,
             positions=216,
         ),
-        summary="As wave_transformer with a tenth of its parameters and tokens of 1024 samples.",
+        summary=(
+            "As wave_transformer with a tenth of its parameters: five levels, 4 layers of width "
+            "512, and tokens of 1024 samples instead of 4096."
+        ),
         source="own reduction of wave_transformer",
     ),
 }
