@@ -25,6 +25,7 @@ _SILENCE_DB = -80.0  # of a peak: 16-bit dither lies below -90 dB
 _SUM_DB = -40.0  # what remains above it can be heard in quiet places
 _LENGTH_SECONDS = 0.1  # beyond it files are not of one recording
 _FULL_SCALE = 1.0 - 2.0**-15  # the highest value of 16 bits
+_OVERSHOOT_DB = 3.0  # lossy coding alone overshoots full scale by less
 _CUT_RUN = 3  # equal samples in a row at full scale: music touches it, clipping stays there
 _DERIVED = frozenset({"instrumental", "accompaniment", "no_vocals"})  # sums of other stems
 
@@ -221,7 +222,7 @@ def _heard(measured: _Measured, *, is_whole: bool) -> list[Finding]:
         if heard.cuts:
             message = f"{name} is clipped in {heard.cuts:,} places"
             findings.append(Finding(kind="clipping", stem=name, message=message))
-        elif heard.peak > 1.0:
+        elif to_db(heard.peak) > _OVERSHOOT_DB:
             message = f"{name} exceeds full scale by {to_db(heard.peak):.1f} dB"
             findings.append(Finding(kind="clipping", stem=name, message=message))
     remains = measured.sum_error_db
