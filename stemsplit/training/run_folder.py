@@ -75,9 +75,9 @@ class RunFolder:
 
         Args:
             kind: what happened, such as ``step`` or ``validation``.
-            facts: the rest of the line, as JSON can hold it.
+            facts: the rest of the line; paths become text.
         """
-        line = json.dumps({"kind": kind, "time": round(time.time(), 3), **facts})
+        line = json.dumps({"kind": kind, "time": round(time.time(), 3), **facts}, default=str)
         with (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 

@@ -1,0 +1,57 @@
+"""The model card of a run: what was trained on what, how it was scored, how to use it."""
+
+from stemsplit.training.corpus import Corpus
+from stemsplit.training.recipe_files import recipe_hash
+from stemsplit.training.run_folder import RunFolder
+from stemsplit.training.setup import TrainingPlan
+from stemsplit.training.trainer import Progress
+
+
+def write_card(folder: RunFolder, plan: TrainingPlan, corpus: Corpus, progress: Progress) -> None:
+    """Write the model card of a run that has ended or was stopped."""
+    folder.write_card("\n".join(_lines(folder, plan, corpus, progress)) + "\n")
+
+
+def _lines(folder: RunFolder, plan: TrainingPlan, corpus: Corpus, progress: Progress) -> list[str]:
+    config, name = plan.config, folder.path.resolve().name
+    songs = sum(len(part.songs) for part in corpus.training)
+    hours = corpus.training_samples / config.sample_rate / 3600
+    lines = [
+        f"# {name}",
+        "",
+        f"{plan.network.name} ({plan.architecture}) for {', '.join(config.stems)}, "
+        f"{config.channels} channels at {config.sample_rate} Hz. {plan.network.summary}",
+        "",
+        "## Trained on",
+        "",
+        f"{', '.join(corpus.names)}: {songs} songs, {hours:.2f} hours. "
+        f"Validated with {len(corpus.validation)} songs that were kept apart.",
+        "",
+        f"{progress.step} of {plan.total_steps} steps, {progress.audio_seconds / 3600:.2f} hours "
+        f"of music heard, in {progress.seconds / 3600:.2f} hours. The recipe is recipe.toml, "
+        f"hash {recipe_hash(plan.recipe)}.",
+        "",
+        "## Scores",
+        "",
+    ]
+    if progress.best:
+        lines += ["| step | SDR, mean over stems and songs (dB) |", "|---|---|"]
+        lines += [f"| {one.step} | {one.sdr_db:.2f} |" for one in progress.best]
+    else:
+        lines.append("None yet.")
+    lines += [
+        "",
+        "SDR is that of whole validation songs (uSDR); `stemsplit eval` measures all others.",
+        "",
+        "## Terms",
+        "",
+        "State the licence of these weights here. It depends on that of the music.",
+        "",
+        "## Use",
+        "",
+        "```sh",
+        f"stemsplit models add {folder.path} --name {name}",
+        f"stemsplit song.mp3 --model {name}",
+        "```",
+    ]
+    return lines

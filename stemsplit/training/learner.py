@@ -1,0 +1,158 @@
+"""One step of training, and all that changes with it.
+
+Shapes: B batch, S stems, C audio channels, N samples.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler
+
+from stemsplit.separation.device import autocast
+from stemsplit.training.augment import Augmentation
+from stemsplit.training.distributed import Processes, inner
+from stemsplit.training.ema import WeightAverage
+from stemsplit.training.losses import Objective
+from stemsplit.training.optimizers import set_learning_rate
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a step learns from."""
+
+    mix: Tensor
+    """(B, C, N), which the network hears."""
+
+    stems: Tensor
+    """(B, S, C, N)."""
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What came of a step; means over all processes."""
+
+    loss: float
+    terms: dict[str, float]
+    """Every term of the loss, and the loss of every stem."""
+
+    gradient_norm: float
+    learning_rate: float
+
+
+@dataclass
+class Learner:
+    """A network and what changes it."""
+
+    network: nn.Module
+    """Wrapped or not, see `stemsplit.training.distributed`."""
+
+    optimizer: torch.optim.Optimizer
+    rate: Callable[[int], float]
+    """Step to learning rate."""
+
+    objective: Objective
+    stems: tuple[str, ...]
+    """Names of the stems."""
+
+    device: torch.device
+    processes: Processes
+    augmentation: Augmentation
+    step_averages: Mapping[str, WeightAverage] = field(default_factory=dict)
+    """Averaged weights, updated at every step."""
+
+    epoch_averages: Mapping[str, WeightAverage] = field(default_factory=dict)
+    """Averaged weights, updated by whoever counts epochs."""
+
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    accumulation_steps: int = 1
+    clip_norm: float | None = None
+    seed: int = 0
+    """Of the augmentation."""
+
+    def __post_init__(self) -> None:
+        self.scaler = GradScaler(self.device.type, enabled=self.precision == "fp16")
+
+    def learn(self, excerpts: Tensor, step: int) -> StepReport:
+        """Take one step.
+
+        Args:
+            excerpts: this process's stems and rest (B, S + 1, C, N).
+            step: its number; the same number repeats the same augmentation.
+
+        Raises:
+            TrainingError: the loss is not finite.
+        """
+        self.network.train()
+        rate = self.rate(step)
+        set_learning_rate(self.optimizer, rate)
+        batch = self.prepare(excerpts, step)
+        self.optimizer.zero_grad(set_to_none=True)
+        parts = self.accumulation_steps
+        totals: dict[str, Tensor] = {}
+        for mix, stems in zip(batch.mix.chunk(parts), batch.stems.chunk(parts), strict=True):
+            with autocast(self.device, self.precision):
+                estimates = self.network(mix)
+            values = self.objective(estimates.float(), stems)
+            torch.autograd.backward(self.scaler.scale(values.total / parts))
+            by_stem = dict(zip(self.stems, values.stems, strict=True))
+            for name, value in {"loss": values.total, **values.terms, **by_stem}.items():
+                totals[name] = totals.get(name, 0) + value.detach() / parts
+        self.scaler.unscale_(self.optimizer)
+        norm = self._clip()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        for average in self.step_averages.values():
+            average.update()
+        means = {name: self.processes.mean(value).item() for name, value in totals.items()}
+        return StepReport(
+            loss=means.pop("loss"),
+            terms=means,
+            gradient_norm=norm.item(),
+            learning_rate=rate,
+        )
+
+    @property
+    def averages(self) -> dict[str, WeightAverage]:
+        """All averaged weights by name."""
+        return {**self.step_averages, **self.epoch_averages}
+
+    def prepare(self, excerpts: Tensor, step: int) -> Batch:
+        """The batch that the network hears at a step."""
+        excerpts = excerpts.to(self.device, non_blocking=True)
+        groups = -(-excerpts.shape[0] // self.augmentation.group_size)
+        # Groups are numbered over all processes, so that a batch is the same however it is shared.
+        first = self.processes.rank * groups
+        seeds = [hash_of((self.seed, step, first + group)) for group in range(groups)]
+        heard, stems = self.augmentation.prepare(excerpts, seeds)
+        return Batch(mix=heard, stems=stems[:, :-1])
+
+    def state(self) -> dict[str, Any]:
+        """Everything of it that a training state holds."""
+        return {
+            "network": inner(self.network).state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "averages": {name: one.state_dict() for name, one in self.averages.items()},
+            "scaler": self.scaler.state_dict(),
+        }
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Go back to what `state` gave."""
+        inner(self.network).load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        for name, one in self.averages.items():
+            one.load_state_dict(state["averages"][name])
+        self.scaler.load_state_dict(state["scaler"])
+
+    def _clip(self) -> Tensor:
+        limit = torch.inf if self.clip_norm is None else self.clip_norm
+        return nn.utils.clip_grad_norm_(self.network.parameters(), limit)
+
+
+def hash_of(numbers: Sequence[int]) -> int:
+    """A seed that numbers decide, and neighbours of which have nothing in common."""
+    from numpy.random import SeedSequence
+
+    return int(SeedSequence(list(numbers)).generate_state(1)[0])

@@ -1,0 +1,91 @@
+"""What a run will take, found out by one real step before the first."""
+
+import copy
+import resource
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from stemsplit.training.corpus import Corpus
+from stemsplit.training.events import Preflight
+from stemsplit.training.learner import Learner
+from stemsplit.training.setup import TrainingPlan
+
+_FLOAT_BYTES = 4
+_MOMENTS = 2  # of Adam, per weight
+_STATES = 2  # that are kept
+
+
+def preflight(
+    plan: TrainingPlan,
+    corpus: Corpus,
+    learner: Learner,
+    excerpts: Tensor,
+    *,
+    steps_left: int,
+    folder: Path,
+) -> Preflight:
+    """Take one step, and take it back.
+
+    Args:
+        plan: of the run.
+        corpus: its songs.
+        learner: is afterwards as it was before.
+        excerpts: what the step hears.
+        steps_left: of the whole run.
+        folder: where the run writes; need not be there yet.
+
+    Raises:
+        TrainingError: the step fails.
+    """
+    held = copy.deepcopy(learner.state())
+    random = torch.get_rng_state()
+    if learner.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(learner.device)
+    began = time.perf_counter()
+    learner.learn(excerpts, 0)
+    seconds = time.perf_counter() - began
+    learner.load(held)
+    torch.set_rng_state(random)
+    config = plan.config
+    existing = next(
+        path for path in (folder.absolute(), *folder.absolute().parents) if path.exists()
+    )
+    return Preflight(
+        network=plan.network.name,
+        parameters=_num_parameters(learner),
+        training_songs=sum(len(part.songs) for part in corpus.training),
+        training_hours=corpus.training_samples / config.sample_rate / 3600,
+        validation_songs=len(corpus.validation),
+        device=str(learner.device),
+        step_seconds=seconds,
+        epoch_seconds=seconds * plan.recipe.steps_per_epoch,
+        total_seconds=seconds * steps_left,
+        memory_bytes=_peak_memory(learner.device),
+        disk_bytes=_disk_bytes(plan, learner),
+        free_bytes=shutil.disk_usage(existing).free,
+    )
+
+
+def _num_parameters(learner: Learner) -> int:
+    return sum(parameter.numel() for parameter in learner.network.parameters())
+
+
+def _disk_bytes(plan: TrainingPlan, learner: Learner) -> int:
+    weights = _num_parameters(learner) * _FLOAT_BYTES
+    state = (1 + _MOMENTS + len(learner.averages)) * weights
+    return _STATES * state + (1 + plan.recipe.validation.keep_best) * weights
+
+
+def _peak_memory(device: torch.device) -> int | None:
+    """Bytes of a GPU that this process used, or of the main memory; None where that is not told."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    if device.type != "cpu":
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

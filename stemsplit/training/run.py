@@ -1,0 +1,213 @@
+"""A training from its recipe to its weights: the front door of this floor."""
+
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import platformdirs
+import torch
+from torch import nn
+
+from stemsplit.checkpoints.weights import CheckpointInfo
+from stemsplit.errors import TrainingError
+from stemsplit.models.registry import config_to_dict
+from stemsplit.separation.device import choose_device
+from stemsplit.training.card import write_card
+from stemsplit.training.corpus import Corpus, open_corpus
+from stemsplit.training.distributed import Processes, find_processes, join_processes
+from stemsplit.training.events import Event, EventSink, Finished, Notice, SongRead
+from stemsplit.training.pcm_cache import PcmCache
+from stemsplit.training.preflight import preflight
+from stemsplit.training.recipe import TrainingRecipe
+from stemsplit.training.recipe_files import load_recipe, recipe_hash, recipe_to_toml
+from stemsplit.training.run_folder import RunFolder
+from stemsplit.training.setup import TrainingPlan, build_initial, plan_training
+from stemsplit.training.start import start_from
+from stemsplit.training.state import TrainingState, load_newest
+from stemsplit.training.trainer import Trainer
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """What a run needs besides its recipe, and what does not change what comes out."""
+
+    out: Path
+    """Folder of the run. One with states of the same run goes on from the newest."""
+
+    device: str = "auto"
+    """As for a separation; with several processes each takes the GPU of its number."""
+
+    dry_run: bool = False
+    """Stop after the preflight."""
+
+    offline: bool = False
+    """Never open a network connection."""
+
+
+def train(
+    recipe: TrainingRecipe,
+    options: RunOptions,
+    *,
+    on_event: EventSink = lambda _: None,
+    stop: threading.Event | None = None,
+) -> Finished | None:
+    """Train a network, or go on with a training.
+
+    Args:
+        recipe: what to train.
+        options: where, and on which device.
+        on_event: told what happens; only in the first of several processes.
+        stop: set it from another thread or a signal handler to stop after the step under way. The
+            state is then saved, and the same call goes on from it.
+
+    Returns:
+        How it ended; None for a dry run.
+
+    Raises:
+        StemsplitError: anything about recipe, data, folder or device that the user can mend.
+    """
+    plan = plan_training(recipe)
+    folder = RunFolder(options.out)
+    processes = find_processes()
+    choice = choose_device(_device_name(options.device, processes))
+    if choice.warning:
+        on_event(Notice(message=choice.warning, is_warning=True))
+    with join_processes(choice.device) as processes:
+        tell: EventSink = on_event if processes.is_first else _ignore
+        state = load_newest(folder.states, plan.run_hash)
+        corpus = _open_corpus(plan, processes, tell)
+        network = build_initial(plan)
+        if state is None and recipe.start.model is not None:
+            report = start_from(
+                network,
+                plan.config.stems,
+                plan.architecture,
+                recipe.start.model,
+                offline=options.offline,
+            )
+            tell(Notice(message=str(report)))
+        trainer = Trainer(
+            plan=plan,
+            corpus=corpus,
+            folder=folder,
+            device=choice.device,
+            processes=processes,
+            on_event=on_event,
+            stop=stop or threading.Event(),
+            info=_info(plan, corpus),
+        )
+        if not _check_first(trainer, network, state, options, tell):
+            return None
+        if processes.is_first:
+            folder.begin(recipe_to_toml(recipe))
+        processes.wait()
+        if state is not None:
+            tell(Notice(message=f"Going on after step {state.step}."))
+        finished = trainer.run(network, state)
+        if processes.is_first:
+            write_card(folder, plan, corpus, trainer.progress)
+        return finished
+
+
+def resume(
+    out: Path,
+    options: RunOptions | None = None,
+    *,
+    on_event: EventSink = lambda _: None,
+    stop: threading.Event | None = None,
+) -> Finished | None:
+    """Go on with the run of a folder by the recipe that lies in it; see `train`.
+
+    Raises:
+        TrainingError: the folder is not that of a run.
+    """
+    folder = RunFolder(out)
+    if not folder.is_begun:
+        raise TrainingError(f"{out} is not the folder of a training run: it has no recipe.toml.")
+    options = RunOptions(out=out) if options is None else replace(options, out=out)
+    return train(load_recipe(folder.recipe), options, on_event=on_event, stop=stop)
+
+
+def default_cache() -> Path:
+    """Where decoded songs are kept if a recipe does not say."""
+    return platformdirs.user_cache_path("stemsplit") / "songs"
+
+
+def _check_first(
+    trainer: Trainer,
+    network: nn.Module,
+    state: TrainingState | None,
+    options: RunOptions,
+    tell: EventSink,
+) -> bool:
+    """Take the step of the preflight; False if that was all."""
+    steps_left = trainer.plan.total_steps - (0 if state is None else state.step)
+    found = trainer.try_step(
+        network,
+        state,
+        lambda learner, excerpts: preflight(
+            trainer.plan,
+            trainer.corpus,
+            learner,
+            excerpts,
+            steps_left=steps_left,
+            folder=options.out,
+        ),
+    )
+    if found is not None:
+        tell(found)
+        if found.disk_bytes > found.free_bytes:
+            raise TrainingError(
+                f"The run needs {found.disk_bytes / 1e9:.1f} GB in {options.out}, which has "
+                f"{found.free_bytes / 1e9:.1f} GB free. Choose another folder with --out."
+            )
+    return not options.dry_run
+
+
+def _open_corpus(plan: TrainingPlan, processes: Processes, tell: EventSink) -> Corpus:
+    recipe = plan.recipe
+    cache = None
+    if recipe.data.cache:
+        cache = PcmCache(Path(recipe.data.cache_dir) if recipe.data.cache_dir else default_cache())
+
+    def read(is_mine: bool) -> Corpus:
+        def on_song(done: int, total: int, name: str) -> None:
+            tell(SongRead(done=done, total=total, name=name))
+
+        return open_corpus(
+            recipe.data,
+            recipe.validation,
+            plan.config,
+            cache=cache,
+            on_song=on_song if is_mine else None,
+        )
+
+    if processes.world == 1:
+        return read(True)
+    # The first process fills the cache; the others find it full.
+    corpus = read(True) if processes.is_first else None
+    processes.wait()
+    return corpus or read(False)
+
+
+def _info(plan: TrainingPlan, corpus: Corpus) -> CheckpointInfo:
+    config = plan.config
+    return CheckpointInfo(
+        architecture=plan.architecture,
+        config=config_to_dict(config),
+        stems=config.stems,
+        sample_rate=config.sample_rate,
+        channels=config.channels,
+        origin=f"stemsplit train, recipe {recipe_hash(plan.recipe)[:12]}",
+        trained_on=", ".join(corpus.names),
+    )
+
+
+def _device_name(wanted: str, processes: Processes) -> str:
+    if processes.world > 1 and wanted in ("auto", "cuda") and torch.cuda.is_available():
+        return f"cuda:{processes.local_rank}"
+    return wanted
+
+
+def _ignore(_: Event) -> None:
+    """What other processes than the first do with events."""

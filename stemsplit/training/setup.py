@@ -1,0 +1,181 @@
+"""From a recipe to what is trained: the phases, the network, the learner."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from typing import cast
+
+import torch
+from torch import nn
+
+from stemsplit.errors import ConfigError
+from stemsplit.models.base import ModelConfig
+from stemsplit.models.custom import NamedNetwork
+from stemsplit.models.registry import build_network, config_to_dict
+from stemsplit.training.augment import Augmentation
+from stemsplit.training.distributed import Processes
+from stemsplit.training.ema import WeightAverage
+from stemsplit.training.learner import Learner
+from stemsplit.training.losses import Objective
+from stemsplit.training.optimizers import build_optimizer
+from stemsplit.training.phases import Phase, plan_phases
+from stemsplit.training.recipe import TrainingRecipe
+from stemsplit.training.recipe_files import recipe_to_dict
+from stemsplit.training.schedules import learning_rate
+
+_CHANGES_NOTHING = ("summary", "epochs", "validation")
+_CHANGES_NOTHING_OF_DATA = ("workers", "cache", "cache_dir")
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What a recipe comes to."""
+
+    recipe: TrainingRecipe
+    phases: tuple[Phase, ...]
+
+    @property
+    def network(self) -> NamedNetwork:
+        """The network in its final form, which is validated and kept."""
+        return self.phases[-1].network
+
+    @property
+    def architecture(self) -> str:
+        """Of the network, as the registry has it."""
+        return self.network.architecture
+
+    @property
+    def config(self) -> ModelConfig:
+        """Of the network in its final form."""
+        return self.network.config
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of all epochs."""
+        return self.recipe.epochs * self.recipe.steps_per_epoch
+
+    @property
+    def run_hash(self) -> str:
+        """The same for runs of which one can go on with the states of the other.
+
+        That is all that decides a step. How many epochs there are is not in it, so that a run can
+        be made longer.
+        """
+        plain = recipe_to_dict(self.recipe)
+        for name in _CHANGES_NOTHING:
+            del plain[name]
+        for name in _CHANGES_NOTHING_OF_DATA:
+            del plain["data"][name]
+        parts = [plain, self.architecture, config_to_dict(self.config)]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def steps(self, phase: Phase) -> range:
+        """The steps of a phase."""
+        per_epoch = self.recipe.steps_per_epoch
+        return range(phase.first_epoch * per_epoch, phase.end_epoch * per_epoch)
+
+    def first_excerpt(self, phase: Phase) -> int:
+        """Number of the first excerpt of a phase; the phases before used those below."""
+        before = self.phases[: self.phases.index(phase)]
+        return sum(len(self.steps(one)) * one.batch_size for one in before)
+
+
+def plan_training(recipe: TrainingRecipe) -> TrainingPlan:
+    """Check everything about a recipe that can be checked without data.
+
+    Raises:
+        UnknownModelError: there is no such network.
+        ConfigError: something does not fit together.
+    """
+    plan = TrainingPlan(recipe, tuple(_frugal(plan_phases(recipe), recipe)))
+    Objective(recipe.loss, num_stems=len(plan.config.stems))
+    return plan
+
+
+def build_initial(plan: TrainingPlan) -> nn.Module:
+    """The network with its initial weights, which the recipe's seed decides."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(plan.recipe.seed)
+        return build_network(plan.architecture, plan.config)
+
+
+def build_learner(
+    plan: TrainingPlan,
+    phase: Phase,
+    network: nn.Module,
+    *,
+    device: torch.device,
+    processes: Processes,
+) -> Learner:
+    """All that a step needs.
+
+    Args:
+        plan: of the training.
+        phase: of which steps are taken.
+        network: built from the configuration of the phase; moved to the device.
+        device: where to train.
+        processes: that train together.
+
+    Raises:
+        ConfigError: the recipe names weights that the network does not have, or its batch cannot
+            be shared.
+    """
+    recipe = plan.recipe
+    processes.check_batch(phase.batch_size, recipe.accumulation_steps)
+    network = network.to(device)
+    if recipe.channels_last:
+        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = build_optimizer(recipe.optim, network, freeze=recipe.start.freeze)
+    trained = cast("nn.Module", torch.compile(network)) if recipe.compile else network
+    return Learner(
+        network=processes.wrap(trained, device),
+        optimizer=optimizer,
+        rate=partial(
+            learning_rate,
+            section=recipe.schedule,
+            lr=recipe.optim.lr,
+            total_steps=plan.total_steps,
+            steps_per_epoch=recipe.steps_per_epoch,
+            rewarm=(plan.steps(phase).start, phase.rewarm_steps),
+        ),
+        objective=Objective(recipe.loss, num_stems=len(plan.config.stems)),
+        stems=plan.config.stems,
+        augmentation=Augmentation(recipe.augment, plan.config.sample_rate),
+        step_averages={
+            f"mean over steps, {decay:g}": WeightAverage(network, decay)
+            for decay in recipe.ema.steps
+        },
+        epoch_averages={
+            f"mean over epochs, {decay:g}": WeightAverage(network, decay)
+            for decay in recipe.ema.epochs
+        },
+        device=device,
+        processes=processes,
+        precision=recipe.precision,
+        accumulation_steps=recipe.accumulation_steps,
+        clip_norm=recipe.optim.clip_norm,
+        seed=recipe.seed,
+    )
+
+
+def _frugal(phases: Sequence[Phase], recipe: TrainingRecipe) -> list[Phase]:
+    """The phases, with networks that compute activations again where the recipe wants it."""
+    if not recipe.checkpointing:
+        return list(phases)
+    config = phases[0].network.config
+    if "checkpointing" not in {field.name for field in fields(config)}:
+        raise ConfigError(
+            f"{recipe.network.name} cannot compute activations again: leave checkpointing out."
+        )
+    return [
+        replace(
+            phase,
+            network=replace(
+                phase.network,
+                config=replace(phase.network.config, checkpointing=True),  # type: ignore[call-arg]
+            ),
+        )
+        for phase in phases
+    ]

@@ -1,0 +1,347 @@
+"""The course of a training: steps, validations, states, and how it ends."""
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+from statistics import fmean
+from typing import Any, TypeVar
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from stemsplit.checkpoints.weights import CheckpointInfo
+from stemsplit.errors import TrainingError
+from stemsplit.models.registry import build_network
+from stemsplit.models.serialization import to_plain
+from stemsplit.separation.device import is_out_of_memory
+from stemsplit.training.corpus import Corpus
+from stemsplit.training.distributed import Processes, inner
+from stemsplit.training.ema import WeightAverage
+from stemsplit.training.events import Event, EventSink, Finished, Notice, StepDone, Validated
+from stemsplit.training.excerpts import BatchNumbers, Excerpts
+from stemsplit.training.learner import Learner, StepReport
+from stemsplit.training.phases import Phase
+from stemsplit.training.run_folder import RunFolder
+from stemsplit.training.setup import TrainingPlan, build_learner
+from stemsplit.training.state import BestCheckpoint, TrainingState, save_state
+from stemsplit.training.validation import Validation, validate
+
+_REPORT_SECONDS = 5.0  # from one report of steps to the next
+_SAVE_SECONDS = 600.0  # from one state to the next within an epoch
+_LATEST = "latest"
+
+T = TypeVar("T")
+
+
+@dataclass
+class Progress:
+    """What a run has come to; all that changes besides the learner."""
+
+    step: int = 0
+    """Steps done."""
+
+    best: tuple[BestCheckpoint, ...] = ()
+    seconds: float = 0.0
+    """Time spent on steps and validations."""
+
+    audio_seconds: float = 0.0
+    """Music learnt from."""
+
+
+@dataclass
+class Trainer:
+    """Runs a plan from any step to its end, or until it is told to stop."""
+
+    plan: TrainingPlan
+    corpus: Corpus
+    folder: RunFolder
+    device: torch.device
+    processes: Processes
+    on_event: EventSink
+    stop: threading.Event
+    info: CheckpointInfo
+    """What the weights will say about themselves."""
+
+    progress: Progress = field(default_factory=Progress)
+
+    def __post_init__(self) -> None:
+        self._waiting: list[StepReport] = []
+        self._began = self._reported = self._saved = time.monotonic()
+        self._audio_reported = 0.0
+
+    def run(self, network: nn.Module, state: TrainingState | None) -> Finished:
+        """Train.
+
+        Args:
+            network: with its initial weights.
+            state: to go on from; None begins.
+
+        Returns:
+            How it ended.
+
+        Raises:
+            TrainingError: the loss is not finite, or memory ran out.
+            AudioError: a song cannot be read.
+            CheckpointError: a state or weights cannot be written.
+        """
+        if state is not None:
+            self.progress = Progress(state.step, state.best, state.seconds, state.audio_seconds)
+        held = None if state is None else vars(state)
+        for phase in self.plan.phases:
+            steps = self._steps(phase)
+            if not steps:
+                continue
+            learner = self._learner(phase, network, held)
+            if state is not None:
+                torch.set_rng_state(state.random)
+                state = None
+            if not self._run_phase(phase, steps, learner):
+                break
+            held = learner.state()
+        finished = Finished(
+            step=self.progress.step,
+            is_complete=self.progress.step >= self.plan.total_steps,
+            best=self.folder.best if self.progress.best else None,
+            best_sdr_db=self.progress.best[0].sdr_db if self.progress.best else None,
+        )
+        self._tell(finished)
+        return finished
+
+    def try_step(
+        self,
+        network: nn.Module,
+        state: TrainingState | None,
+        look: Callable[[Learner, Tensor], T],
+    ) -> T | None:
+        """Have a look at the first step that is to be taken.
+
+        Args:
+            network: with its initial weights.
+            state: to go on from; None begins.
+            look: given a learner that is used for nothing else, and what the step hears.
+
+        Returns:
+            What `look` returns, or None if no step is left.
+        """
+        done = 0 if state is None else state.step
+        for phase in self.plan.phases:
+            steps = self.plan.steps(phase)
+            if done < steps.stop:
+                first = range(max(done, steps.start), steps.stop)[:1]
+                (excerpts,) = self._batches(phase, first, workers=0)
+                learner = self._learner(phase, network, None)
+                return self._guarded(partial(look, learner, excerpts), excerpts, first.start)
+        return None
+
+    def _steps(self, phase: Phase) -> range:
+        """The steps of a phase that are left."""
+        steps = self.plan.steps(phase)
+        return range(max(steps.start, self.progress.step), steps.stop)
+
+    def _learner(self, phase: Phase, network: nn.Module, held: Mapping[str, Any] | None) -> Learner:
+        """A learner with the weights of `network`, or with all that was held from another one."""
+        own = build_network(self.plan.architecture, phase.network.config)
+        own.load_state_dict(network.state_dict())
+        learner = build_learner(self.plan, phase, own, device=self.device, processes=self.processes)
+        if held is not None:
+            learner.load(held)
+        return learner
+
+    def _run_phase(self, phase: Phase, steps: range, learner: Learner) -> bool:
+        """Take the steps of a phase; False if stopped before its end."""
+        recipe = self.plan.recipe
+        for step, excerpts in zip(steps, self._batches(phase, steps), strict=True):
+            report = self._guarded(partial(learner.learn, excerpts, step), excerpts, step)
+            self.progress.step = step + 1
+            self.progress.audio_seconds += (
+                phase.batch_size * phase.segment_samples / self.plan.config.sample_rate
+            )
+            self._waiting.append(report)
+            is_epoch_end = (step + 1) % recipe.steps_per_epoch == 0
+            if is_epoch_end:
+                self._end_epoch(learner, (step + 1) // recipe.steps_per_epoch)
+            elif time.monotonic() - self._reported > _REPORT_SECONDS:
+                self._report()
+            is_stopping = self.processes.any(self.stop.is_set(), self.device)
+            if is_epoch_end or is_stopping or time.monotonic() - self._saved > _SAVE_SECONDS:
+                self._save(learner)
+            if is_stopping:
+                return False
+        return True
+
+    def _batches(
+        self, phase: Phase, steps: range, *, workers: int | None = None
+    ) -> Iterable[Tensor]:
+        recipe = self.plan.recipe
+        room = recipe.augment.shift.seconds  # which shifting takes off again
+        excerpts = Excerpts(
+            self.corpus.training,
+            seed=recipe.seed,
+            num_samples=phase.segment_samples + round(room * self.plan.config.sample_rate),
+            normalize=recipe.data.normalize,
+            skip_broken=recipe.data.skip_broken,
+        )
+        # Numbers go on from phase to phase, so that no excerpt is heard twice.
+        first = self.plan.steps(phase).start
+        numbers = BatchNumbers(
+            steps.start - first,
+            steps.stop - first,
+            batch_size=phase.batch_size,
+            rank=self.processes.rank,
+            world=self.processes.world,
+            offset=self.plan.first_excerpt(phase),
+        )
+        return DataLoader(
+            excerpts,
+            batch_sampler=numbers,
+            num_workers=recipe.data.workers if workers is None else workers,
+            pin_memory=self.device.type == "cuda",
+            worker_init_fn=_leave_signals_to_the_parent,
+        )
+
+    def _guarded(self, call: Callable[[], T], excerpts: Tensor, step: int) -> T:
+        """Say what to do when a step fails."""
+        try:
+            return call()
+        except TrainingError as error:
+            path = (
+                self.folder.path / f"failed-step-{step:08d}-rank-{self.processes.rank}.safetensors"
+            )
+            save_file({"excerpts": excerpts.contiguous()}, path)
+            raise TrainingError(
+                f"Step {step} failed: {error} What it heard is in {path}; the states before it are "
+                "whole. Lower optim.lr, or set optim.clip_norm=1.0."
+            ) from error
+        except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise TrainingError(
+                    f"Out of memory with {excerpts.shape[0]} excerpts at a time. Lower batch_size, "
+                    "raise accumulation_steps, shorten data.segment_seconds, or set "
+                    "checkpointing=true."
+                ) from error
+            raise
+
+    def _end_epoch(self, learner: Learner, epoch: int) -> None:
+        for average in learner.epoch_averages.values():
+            average.update()
+        self._report()
+        recipe = self.plan.recipe
+        if epoch % recipe.validation.every == 0 or epoch == recipe.epochs:
+            self._validate(learner, epoch)
+
+    def _validate(self, learner: Learner, epoch: int) -> None:
+        """Score the weights and their averages, and keep the best of them."""
+        began = time.monotonic()
+        candidates: dict[str, WeightAverage | None] = {_LATEST: None, **learner.averages}
+        scores: dict[str, Validation] = {}
+        for name, average in candidates.items():
+            with average.swapped_in() if average is not None else nullcontext():
+                scores[name] = self._score(inner(learner.network))
+        chosen = max(scores, key=lambda name: scores[name].mean_db)
+        average = candidates[chosen]
+        is_best = not self.progress.best or (scores[chosen].mean_db >= self.progress.best[0].sdr_db)
+        if self.processes.is_first and math.isfinite(scores[chosen].mean_db):
+            weights = inner(learner.network).state_dict() if average is None else average.weights
+            self.progress.best = self.folder.keep(
+                {name: value.cpu() for name, value in weights.items()},
+                self.info,
+                step=self.progress.step,
+                sdr_db=scores[chosen].mean_db,
+                best=self.progress.best,
+                num=self.plan.recipe.validation.keep_best,
+            )
+        seconds = time.monotonic() - began
+        self._tell(
+            Validated(
+                step=self.progress.step,
+                epoch=epoch,
+                sdr_db=scores[chosen].mean_db,
+                stems_db=scores[chosen].stems_db,
+                weights=chosen,
+                is_best=is_best,
+                others_db={name: one.mean_db for name, one in scores.items() if name != chosen},
+                seconds=seconds,
+            )
+        )
+        self._reported = time.monotonic()
+
+    def _score(self, network: nn.Module) -> Validation:
+        """The scores of the final form of the network, whatever the phase makes of it."""
+        final = build_network(self.plan.architecture, self.plan.config)
+        final.load_state_dict(network.state_dict())
+        songs = self.corpus.validation[self.processes.rank :: self.processes.world]
+        mine = validate(
+            final,
+            self.plan.architecture,
+            self.plan.config,
+            songs,
+            device=self.device,
+            max_seconds=self.plan.recipe.validation.max_seconds,
+        )
+        parts = self.processes.gather(mine.sdr_db)
+        return Validation({name: scores for part in parts for name, scores in part.items()})
+
+    def _save(self, learner: Learner) -> None:
+        """Write a state; only the first process does."""
+        now = time.monotonic()
+        self.progress.seconds += now - self._began
+        self._began = self._saved = now
+        if self.processes.is_first:
+            save_state(
+                self.folder.states,
+                TrainingState(
+                    run_hash=self.plan.run_hash,
+                    step=self.progress.step,
+                    random=torch.get_rng_state(),
+                    best=self.progress.best,
+                    seconds=self.progress.seconds,
+                    audio_seconds=self.progress.audio_seconds,
+                    **learner.state(),
+                ),
+            )
+        self.processes.wait()
+
+    def _report(self) -> None:
+        """Tell the means of the steps since the last report."""
+        reports, self._waiting = self._waiting, []
+        if not reports:
+            return
+        now = time.monotonic()
+        audio = self.progress.audio_seconds - self._audio_reported
+        elapsed = max(now - self._reported, 1e-9)
+        recipe, step = self.plan.recipe, self.progress.step
+        self._tell(
+            StepDone(
+                step=step,
+                total_steps=self.plan.total_steps,
+                epoch=(step - 1) // recipe.steps_per_epoch + 1,
+                epochs=recipe.epochs,
+                loss=fmean(one.loss for one in reports),
+                terms={
+                    name: fmean(one.terms[name] for one in reports) for name in reports[0].terms
+                },
+                learning_rate=reports[-1].learning_rate,
+                gradient_norm=fmean(one.gradient_norm for one in reports),
+                audio_per_second=audio / elapsed,
+                remaining_seconds=elapsed / len(reports) * (self.plan.total_steps - step),
+            )
+        )
+        self._reported, self._audio_reported = now, self.progress.audio_seconds
+
+    def _tell(self, event: Event) -> None:
+        if self.processes.is_first:
+            if not isinstance(event, Notice):
+                self.folder.log(type(event).__name__, **to_plain(event))
+            self.on_event(event)
+
+
+def _leave_signals_to_the_parent(_: int) -> None:
+    """In a worker: Ctrl-C goes to all processes, and the parent decides what to do."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,148 @@
+"""A training from its recipe to weights that separate."""
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+
+from stemsplit.checkpoints.load import load_model
+from stemsplit.errors import ConfigError, StemsplitError, TrainingError
+from stemsplit.separation.separator import Separator
+from stemsplit.training.events import Event, Preflight, StepDone, Validated
+from stemsplit.training.run import RunOptions, resume, train
+from stemsplit.training.state import TrainingState, load_newest
+from tests.training.runs import run, tiny_recipe
+from tests.training.sets import RATE, STEMS, tones
+
+
+def newest(out: Path) -> TrainingState:
+    (path,) = sorted((out / "states").glob("*.state"))[-1:]
+    data = torch.load(path, weights_only=True)
+    state = load_newest(out / "states", data["run_hash"])
+    assert state is not None
+    return state
+
+
+def test_a_run_leaves_weights_a_card_a_log_and_a_recipe(tmp_path: Path) -> None:
+    out = tmp_path / "runs" / "nn"
+    finished, events = run(tiny_recipe(tmp_path), out)
+    assert finished.is_complete
+    assert (finished.step, finished.best) == (6, out / "best.safetensors")
+    validations = [event for event in events if isinstance(event, Validated)]
+    assert [event.step for event in validations] == [3, 6]
+    assert set(validations[0].stems_db) == set(STEMS)
+    assert finished.best_sdr_db == max(event.sdr_db for event in validations)
+    kinds = [json.loads(line)["kind"] for line in (out / "log.jsonl").read_text().splitlines()]
+    assert kinds == ["StepDone", "Validated", "StepDone", "Validated", "Finished"]
+    card = (out / "README.md").read_text()
+    assert "music:train: 3 songs" in card
+    assert f"{finished.best_sdr_db:.2f}" in card
+    separated = Separator(str(out)).separate(sum(tones().values()), RATE).stems  # type: ignore[arg-type]
+    assert {stem: signal.shape for stem, signal in separated.items()} == dict.fromkeys(
+        STEMS, (2, 2 * RATE)
+    )
+    assert "tiny" not in load_model(str(out)).name
+
+
+def test_the_preflight_tells_what_a_run_takes_and_changes_nothing(tmp_path: Path) -> None:
+    recipe, out = tiny_recipe(tmp_path), tmp_path / "out"
+    events: list[Event] = []
+    options = RunOptions(out=out, device="cpu", dry_run=True)
+    assert train(recipe, options, on_event=events.append) is None
+    assert not out.exists()
+    (found,) = [event for event in events if isinstance(event, Preflight)]
+    assert (found.training_songs, found.validation_songs, found.device) == (3, 1, "cpu")
+    assert found.training_hours == pytest.approx(3 * 2 / 3600)
+    assert found.total_seconds == pytest.approx(6 * found.step_seconds)
+    assert found.memory_bytes is not None
+    assert found.memory_bytes > 1e8
+    assert 0 < found.disk_bytes < found.free_bytes
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_run_that_was_stopped_goes_on_bit_for_bit(tmp_path: Path, workers: int) -> None:
+    settings = (
+        f"data.workers={workers}",
+        "augment.gain.probability=1",
+        "augment.remix=1",
+        "ema.steps=0.9",
+        "network.overrides=embedding_weight=0.5",
+    )
+    recipe = tiny_recipe(tmp_path, *settings)
+    run(recipe, tmp_path / "whole")
+
+    stop = threading.Event()
+
+    def stop_in_the_second_epoch(event: Event) -> None:
+        if isinstance(event, Validated) and event.epoch == 1:
+            stop.set()
+
+    out = tmp_path / "parts"
+    finished = train(
+        recipe, RunOptions(out=out, device="cpu"), on_event=stop_in_the_second_epoch, stop=stop
+    )
+    assert finished is not None
+    assert (finished.step, finished.is_complete) == (3, False)
+    assert newest(out).step == 3
+    again = resume(out, RunOptions(out=out, device="cpu"))
+    assert again is not None
+    assert again.is_complete
+
+    first, second = newest(tmp_path / "whole"), newest(out)
+    assert first.step == second.step == 6
+    for part in ("network", "averages", "optimizer"):
+        torch.testing.assert_close(getattr(first, part), getattr(second, part), rtol=0, atol=0)
+    assert [best.sdr_db for best in first.best] == [best.sdr_db for best in second.best]
+
+
+def test_a_finished_run_can_be_made_longer(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(tiny_recipe(tmp_path), out)
+    finished, events = run(tiny_recipe(tmp_path, "epochs=3"), out)
+    assert finished.is_complete
+    assert [event.step for event in events if isinstance(event, StepDone)] == [9]
+
+
+def test_another_recipe_does_not_touch_a_run(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(tiny_recipe(tmp_path), out)
+    before = (out / "recipe.toml").read_text()
+    with pytest.raises(StemsplitError, match="belongs to a run with another recipe"):
+        run(tiny_recipe(tmp_path, "optim.lr=1e-5"), out)
+    assert (out / "recipe.toml").read_text() == before
+
+
+def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "thesis.txt").write_text("mine")
+    with pytest.raises(ConfigError, match="not the folder of a training run"):
+        run(tiny_recipe(tmp_path), out)
+    assert [path.name for path in out.iterdir()] == ["thesis.txt"]
+
+
+def test_only_runs_can_be_gone_on_with(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"no recipe\.toml"):
+        resume(tmp_path)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_what_was_heard(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    recipe = tiny_recipe(tmp_path, "optim.lr=1e30", "schedule.warmup_steps=0")
+    with pytest.raises(TrainingError, match=r"Step 1 failed: .*failed-step-00000001"):
+        run(recipe, out)
+    (kept,) = out.glob("failed-step-*.safetensors")
+    assert kept.stat().st_size > 4 * 2 * 5 * 2 * 4000
+
+
+def test_the_tiny_network_learns(tmp_path: Path) -> None:
+    cache = ("data.cache=true", f"data.cache_dir={tmp_path}/cache")
+    short = tiny_recipe(tmp_path, *cache, "epochs=1", "steps_per_epoch=1", "optim.lr=1e-9")
+    long = tiny_recipe(tmp_path, *cache, "epochs=1", "steps_per_epoch=100")
+    untrained, _ = run(short, tmp_path / "short")
+    trained, _ = run(long, tmp_path / "long")
+    assert untrained.best_sdr_db is not None
+    assert trained.best_sdr_db is not None
+    assert trained.best_sdr_db > untrained.best_sdr_db + 5
