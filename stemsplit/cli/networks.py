@@ -50,7 +50,7 @@ def profile(
     Operations are multiplications with addition; Fourier transforms are not counted. The speed is
     that of one forward pass on this machine, in times real time. Activations are the memory of all
     tensors beside the weights. With --no-timing it is that of a device which computes all bins of a
-    spectrogram at once, as GPUs do; a CPU takes some at a time, and less memory.
+    spectrogram at once, as GPUs do; a CPU takes some at a time.
     """
     found = _networks([*(names or []), *([network] if network else [])], stems)
     if no_timing and device != "auto":

@@ -28,7 +28,7 @@ def draw_flow(steps: Sequence[Step]) -> list[str]:
         lanes, opened, others = drawing.advance(step, kept)
         first, *more = (_shape(step.shapes[index]) for _, index in kept)
         notes = _notes(steps, others, is_start=opened and bool(step.inputs))
-        name = f"{step.times} times {step.name}" if step.times > 1 else step.name
+        name = f"{step.times} {step.name}s" if step.times > 1 else step.name
         rows.append((lanes, name, first, _count(step.parameters), step.what, notes))
         rows += [(drawing.plain, "", shape, "", "", "") for shape in more]
     return _align(rows)

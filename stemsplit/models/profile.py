@@ -55,7 +55,7 @@ class NetworkProfile:
     activation_bytes: int
     """The most memory for tensors beside weights and mix. On a CUDA device as its allocator counts
     it, elsewhere without what kernels take for themselves while they run. On `meta` all bins of a
-    spectrogram are taken at once, as on a GPU; a CPU takes some at a time, and less memory."""
+    spectrogram are taken at once, as on a GPU; a CPU takes some at a time."""
     seconds: float | None
     """Of a pass on this machine, the median of some after a first one; None if not measured."""
     real_time_factor: float | None
@@ -159,12 +159,12 @@ def _lacking_memory(profile: NetworkProfile, device: torch.device) -> str | None
         return None
     lines = dict(line.split(":", 1) for line in _MEMORY_FILE.read_text().splitlines())
     free = int(lines["MemAvailable"].split()[0]) * 1024
-    # A CPU needs less than was followed, and its kernels some for themselves.
+    # Pieces take less than was followed, joining them and the kernels some more.
     needed = profile.weight_bytes + profile.activation_bytes
     if needed <= free:
         return None
     return (
-        f"not run: it takes up to {needed / 1e9:.1f} GB of memory, {free / 1e9:.1f} GB are free; "
+        f"not run: it takes about {needed / 1e9:.1f} GB of memory, {free / 1e9:.1f} GB are free; "
         "a smaller --seconds takes less."
     )
 

@@ -198,7 +198,7 @@ def test_a_pass_for_which_memory_lacks_leaves_a_row_and_a_line(
     result = stemsplit("models", "profile", own, "--device", "cpu")
     assert result.status == 1
     assert result.out.splitlines()[1].startswith("own")
-    assert "own not run: it takes up to" in result.err
+    assert "own not run: it takes about" in result.err
     result = stemsplit("models", "profile", own, "--device", "cpu", "--json")
     (profile,) = json.loads(result.out)
     assert "0.0 GB are free" in profile["problem"]

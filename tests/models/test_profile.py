@@ -213,13 +213,14 @@ def test_a_pass_on_a_gpu_is_measured() -> None:
     assert 0.5 < profile.activation_bytes / followed.activation_bytes < 4
 
 
-def test_a_cpu_needs_no_more_than_was_followed() -> None:
+def test_a_cpu_needs_about_what_was_followed() -> None:
     config = shrink(variants("htdemucs")["htdemucs"])
     measured, followed = (
         profile_network(named("htdemucs", config), seconds=2, device=device)
         for device in ("cpu", None)
     )
-    assert 0 < measured.activation_bytes <= followed.activation_bytes
+    # Fewer bins at a time, but copies where the pieces are joined.
+    assert 0.3 < measured.activation_bytes / followed.activation_bytes < 1.2
 
 
 def test_stems_decide_what_the_last_layers_cost(network: NamedNetwork) -> None:
