@@ -5,6 +5,7 @@ looked at, and no process outlives the block that started it. A process gets its
 Ctrl-C in a terminal reaches this program alone, which then ends ffmpeg in an orderly way.
 """
 
+import contextlib
 import logging
 import os
 import re
@@ -28,6 +29,7 @@ from stemsplit.errors import FFmpegNotFoundError
 ENVIRONMENT_VARIABLE = "STEMSPLIT_FFMPEG"
 
 _KEPT_LINES = 200  # of error output: enough for the cause, bounded for a file with endless faults
+_EXCHANGE_BYTES = 262_144  # four times what a pipe holds
 _GRACE_SECONDS = 5.0  # an ffmpeg whose pipes are closed ends within milliseconds
 
 _CONTEXT = re.compile(r"^(?:\[[^\]]*(?: @ 0x[0-9a-f]+|#\d[^\]]*)\] )+")
@@ -195,6 +197,24 @@ class FFmpegProcess:
                 data = data[stdin.write(data) :]
         except OSError as error:  # Windows reports a closed pipe as EINVAL
             raise BrokenPipeError(str(error)) from error
+
+    def exchange(self, data: memoryview) -> bytearray:
+        """Hand it all of its input, and read all of its output meanwhile.
+
+        Ends early where it does; `finish` and `reason` tell why.
+        """
+        feeder = threading.Thread(target=self._feed, args=(data,), name="ffmpeg-stdin", daemon=True)
+        feeder.start()
+        output = bytearray()
+        while block := self.read(_EXCHANGE_BYTES):
+            output += block
+        feeder.join()
+        return output
+
+    def _feed(self, data: memoryview) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            self.write(data)
+        self._close(self._process.stdin)
 
     def finish(self) -> int:
         """Close its input, wait for its end and return the exit status."""
