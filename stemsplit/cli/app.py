@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from stemsplit import __version__
-from stemsplit.cli import data, doctor, evaluate, models, separate
+from stemsplit.cli import data, doctor, evaluate, models, separate, train
 from stemsplit.cli._console import Console, prepare_streams
 from stemsplit.errors import Cancelled, ConfigError, StemsplitError
 
@@ -30,11 +30,12 @@ app = typer.Typer(
 )
 app.command()(separate.separate)
 app.add_typer(models.app, name="models")
+app.command()(train.train)
 app.command("eval")(evaluate.evaluate)
 app.add_typer(data.app, name="data")
 app.command()(doctor.doctor)
 
-COMMANDS = ("separate", "models", "eval", "data", "doctor")
+COMMANDS = ("separate", "models", "train", "eval", "data", "doctor")
 
 
 def _print_version(wanted: bool) -> None:

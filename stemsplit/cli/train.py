@@ -1,0 +1,187 @@
+"""`stemsplit train`: from a data set to a model that is used by name."""
+
+import dataclasses
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stemsplit.cli import _options as cli
+from stemsplit.cli._console import make_console
+from stemsplit.cli._stopping import stop_on_signals
+from stemsplit.cli._training import make_training_reporter
+from stemsplit.errors import ConfigError
+from stemsplit.training.recipe import SourceSection, TrainingRecipe
+from stemsplit.training.recipe_files import load_recipe, recipe_to_toml, shipped_recipes
+
+if TYPE_CHECKING:
+    from stemsplit.training.events import Finished
+
+_DEFAULT = "htdemucs"  # recipe, where neither it nor the network says which
+_WHAT, _HOW = "What to train", "How to train"
+
+Data = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="DIR|NAME",
+        help="Songs with their stems, or musdb or moisesdb; may be repeated, with a weight as in"
+        " musdb@2. Validation songs are kept apart.",
+        rich_help_panel=_WHAT,
+    ),
+]
+Network = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|FILE",
+        help="A network of `models list --networks`, or a TOML file that describes one.",
+        show_default="the recipe's",
+        rich_help_panel=_WHAT,
+    ),
+]
+Stems = Annotated[
+    str | None,
+    typer.Option(metavar="A,B", help="Stems to learn.", rich_help_panel=_WHAT),
+]
+From = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="MODEL",
+        help="Begin with the weights of a model, as `separate --model` takes it.",
+        rich_help_panel=_WHAT,
+    ),
+]
+Recipe = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|FILE",
+        help=f"Numbers of the training: {', '.join(shipped_recipes())}, or a TOML file.",
+        show_default="that of the network, if there is one",
+        rich_help_panel=_HOW,
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change a number of the recipe, as in optim.lr=3e-4; may be repeated.",
+        rich_help_panel=_HOW,
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Folder of the run; one that has states of the same run goes on from them.",
+        rich_help_panel=_WHAT,
+    ),
+]
+Resume = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Go on with a run, by the recipe in its folder.", rich_help_panel=_WHAT
+    ),
+]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Take one step, tell what the run would take, and stop.",
+        rich_help_panel=_HOW,
+    ),
+]
+ShowRecipe = Annotated[
+    bool,
+    typer.Option("--show-recipe", help="Print the whole recipe and stop.", rich_help_panel=_HOW),
+]
+
+
+def train(
+    data: Data = None,
+    network: Network = None,
+    out: Out = None,
+    stems: Stems = None,
+    start: From = None,
+    resume: Resume = None,
+    recipe: Recipe = None,
+    settings: Settings = None,
+    device: cli.Device = "auto",
+    dry_run: DryRun = False,
+    show_recipe: ShowRecipe = False,
+    offline: cli.Offline = False,
+    json: cli.Json = False,
+) -> None:
+    """Train a network, or go on with a training.
+
+    Ctrl-C stops after the step under way and keeps its state; the same command
+    goes on from there. Several processes: torchrun -m stemsplit train ...
+
+    Exit status: 0 done, 1 something failed, 2 wrong usage, 130 stopped.
+    """
+    console = make_console(is_json=json)
+    if resume is not None and (data or network or out or stems or start or recipe or settings):
+        raise ConfigError(
+            "--resume goes on by the recipe in its folder: it takes none of the rest."
+        )
+    chosen = None if resume else _recipe(recipe, network, data, stems, start, settings or [])
+    if show_recipe and chosen is not None:
+        console.result(recipe_to_toml(chosen).rstrip())
+        return
+    if resume is None and out is None:
+        raise ConfigError("Where shall the run be kept? Name a folder with --out, as runs/nn.")
+
+    from stemsplit.training import run
+
+    with make_training_reporter(console) as reporter, stop_on_signals() as stop:
+        stop.is_gentle = True
+        options = run.RunOptions(
+            out=resume or out or Path(), device=device, dry_run=dry_run, offline=offline
+        )
+        finished: Finished | None
+        if chosen is None:
+            finished = run.resume(options.out, options, on_event=reporter, stop=stop.cancel)
+        else:
+            finished = run.train(chosen, options, on_event=reporter, stop=stop.cancel)
+    if finished is not None and not finished.is_complete:
+        raise typer.Exit(130)
+
+
+def _recipe(
+    name: str | None,
+    network: str | None,
+    data: list[str] | None,
+    stems: str | None,
+    start: str | None,
+    settings: list[str],
+) -> TrainingRecipe:
+    """The recipe, with what the options change of it."""
+    texts = []
+    if network is not None:
+        texts.append(f"network.name={network}")
+    if stems is not None:
+        texts.append(f"network.stems={','.join(cli.names(stems))}")
+    if start is not None:
+        texts.append(f"start.model={start}")
+    if name is None and network in shipped_recipes():
+        name = network
+    texts += settings
+    recipe = load_recipe(name or _DEFAULT, texts)
+    if data:
+        sources = tuple(_source(text) for text in data)
+        section = dataclasses.replace(recipe.data, sources=sources)
+        recipe = dataclasses.replace(recipe, data=section)
+    return recipe
+
+
+def _source(text: str) -> SourceSection:
+    """A data set from ``musdb`` or ``musdb@2``."""
+    path, at, weight = text.rpartition("@")
+    try:
+        number = float(weight) if at else math.nan
+    except ValueError:
+        number = math.nan
+    if math.isnan(number):
+        return SourceSection(path=text)
+    return SourceSection(path=path, weight=number)
