@@ -1,8 +1,10 @@
 """The benchmarks still run: one short round of each. What they print is not judged here."""
 
+from importlib.util import find_spec
+
 import pytest
 
-from tests.benchmarks import memory, networks, speed, startup
+from tests.benchmarks import memory, metrics, networks, speed, startup
 from tests.benchmarks.material import TINY
 
 pytestmark = [pytest.mark.bench, pytest.mark.slow]
@@ -37,3 +39,11 @@ def test_networks_are_measured_and_printed(capsys: pytest.CaptureFixture[str]) -
     assert {line.count("|") for line in (head, rule, *rows)} == {10}
     assert rows[0].endswith("| 9.61 M | 86.27 G |")
     assert rows[1].endswith("|  |  |")
+
+
+@pytest.mark.skipif(find_spec("museval") is None, reason="museval is not installed")
+def test_scores_are_timed_beside_museval() -> None:
+    tasks = ("museval, four ratios", "four ratios, 1 s windows", "cSDR")
+    rows = metrics.main(seconds=1.5, tasks=tasks)
+    assert tuple(name for name, _ in rows) == tasks
+    assert all(seconds > 0 for _, seconds in rows)
