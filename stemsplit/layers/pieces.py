@@ -52,17 +52,18 @@ def expand_bins(
     Returns:
         What `function` gives for all of `x`, (B, D', F * stride, T) with the usual padding.
     """
-    stride, padding = level.stride, level.padding
+    stride, bins = level.stride, x.shape[2]
     before = (level.kernel - 1) // stride  # bins that reach into the result of the next one
+    end = (bins - 1) * stride + level.kernel - level.padding
     parts = []
     for start, stop in _pieces(x, whole=whole):
         first = max(0, start - before)
-        part = function(x[:, :, first:stop])
-        if stop < x.shape[2]:
-            part = part[:, :, : (stop - first) * stride]
-        parts.append(part[:, :, (start - first) * stride :])
-    parts[0] = parts[0][:, :, padding:]
-    parts[-1] = parts[-1][:, :, : parts[-1].shape[2] - padding]
+        # What this piece has to give, which for short pieces at the ends may be nothing.
+        low = max(start * stride, level.padding)
+        high = end if stop == bins else min(stop * stride, end)
+        if low < high:
+            part = function(x[:, :, first:stop])
+            parts.append(part[:, :, low - first * stride : high - first * stride])
     return torch.cat(parts, dim=2)
 
 

@@ -56,11 +56,16 @@ def test_a_decoder_needs_something_to_decode() -> None:
         decoder(None, None)
 
 
-@pytest.mark.parametrize("context", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("context", "kernel", "stride", "padding"),
+    [(0, 8, 4, 2), (1, 8, 4, 2), (2, 8, 4, 2), (1, 32, 4, 14), (1, 16, 2, 7), (1, 2, 1, 0)],
+)
 def test_bins_in_pieces_give_the_same_as_all_at_once(
-    context: int, monkeypatch: pytest.MonkeyPatch
+    context: int, kernel: int, stride: int, padding: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    row = replace(ROW, encoder_context=context, decoder_context=context)
+    shape = {"kernel": kernel, "stride": stride, "padding": padding}
+    contexts = {"encoder_context": context, "decoder_context": context}
+    row = replace(ROW, **contexts, **shape)  # type: ignore[arg-type]
     encoder = EncoderLevel(3, row, over_bins=True)
     decoder = DecoderLevel(row, 3, over_bins=True, is_last=False)
 

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from stemsplit.layers import pieces
 from stemsplit.models.htdemucs.config import HTDemucsConfig
 from stemsplit.models.htdemucs.network import HTDemucs
 from stemsplit.models.htdemucs.variants import VARIANTS
@@ -247,3 +248,14 @@ def test_checkpointing_gives_the_same_gradients(name: str, mix: torch.Tensor) ->
         network(mix).square().mean().backward()
         gradients.append({key: value.grad for key, value in network.named_parameters()})
     torch.testing.assert_close(gradients[1], gradients[0], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", RESEARCH)
+def test_bins_in_small_pieces_give_the_same_stems(
+    name: str, mix: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = tiny(name)
+    with torch.inference_mode():
+        whole = network(mix)
+        monkeypatch.setattr(pieces, "_CACHED_VALUES", 200)
+        torch.testing.assert_close(network(mix), whole, rtol=1e-4, atol=1e-5)  # float32 rounding
