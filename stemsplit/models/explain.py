@@ -186,10 +186,13 @@ def _tfswa(config: TfswaConfig) -> Iterator[str]:
     )
     frames, bins = config.window
     with_blocks = [str(index) for index, stage in enumerate(config.stages) if stage.blocks]
-    yield (
-        f"Attention along time, along frequency and in shifted windows of {frames} frames and "
-        f"{bins} bins, with {config.heads} heads, at resolution {_list(with_blocks)}."
-    )
+    kinds = {
+        "time": "along time",
+        "frequency": "along frequency",
+        "windows": f"in shifted windows of {frames} frames and {bins} bins",
+    }
+    attention = _list([kinds[part] for part in config.parts])
+    yield (f"Attention {attention}, with {config.heads} heads, at resolution {_list(with_blocks)}.")
     yield {
         "sigmoid": "Predicts a mask from 0 to 1 per stem, which is laid over the mix.",
         "softmax": "Predicts masks that sum to 1 over the stems, which are laid over the mix.",

@@ -104,5 +104,10 @@ class HybridConfig(ModelConfig):
                 f"the branches meet at level {index}, so the waveform branch must end there with a "
                 f"total stride of hop_length {hop_length}; it is {stride}."
             )
+        if any(2 * level.padding != level.kernel - level.stride for level in self.time_levels):
+            raise ConfigError(
+                "waveform levels that lead to a merge need a padding of (kernel - stride) / 2, so "
+                "that they end with one sample per frame whatever the length."
+            )
         if self.levels[index].channels != self.time_levels[index].channels:
             raise ConfigError(f"both branches must have equal channels at level {index}.")

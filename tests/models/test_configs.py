@@ -42,6 +42,11 @@ HT = HTDEMUCS["htdemucs"].config
         ),
         (
             MMI,
+            {"time_levels": (*MMI.time_levels[:4], Level(channels=768, padding=1, bare=True))},
+            "one sample per frame",
+        ),
+        (
+            MMI,
             {"time_levels": (*MMI.time_levels[:4], Level(channels=96, bare=True))},
             "equal channels",
         ),
