@@ -1,7 +1,7 @@
 """How much a separation can be trusted, judged without the true stems.
 
 Four things are looked at: whether a second run, shifted against the first, gives the same stem;
-what of the song no stem explains; how much a stem sounds like another one, band by band; and
+what of the song no stem explains; how much a stem sounds like a louder one, band by band; and
 silence and clipping. One number from 0 to 100 per stem comes out, with the reasons in words.
 
 It is a hint where to listen, not a measurement: how well it follows the true SDR differs from model
@@ -155,19 +155,28 @@ class QualityMeter:
             self._add_band(band, (rows @ rows.mH).abs().double())
 
     def _add_band(self, band: int, products: Tensor) -> None:
-        """Add the products (S + 1, S + 1) of the stems and the rest in one band."""
+        """Add one band of one window.
+
+        That two stems are alike does not tell which of them leaks into the other, but it is most of
+        all the louder one that does.
+
+        Args:
+            band: its number.
+            products: (S + 1, S + 1) of the stems and the rest.
+        """
         energy = products.diagonal()
         stems, rest = energy[:-1], float(energy[-1])
         scale = (stems[:, None] * stems[None]).sqrt() + _FLOOR
         coherence = (products[:-1, :-1] / scale).fill_diagonal_(0.0)
         self._energy[:, band] += stems
-        self._alike[..., band] += coherence * stems[:, None]
+        louder = stems[None] / (stems[:, None] + stems[None] + _FLOOR)
+        self._alike[..., band] += coherence * louder * stems[:, None]
         self._unexplained += rest * stems / (stems.sum() + _FLOOR)
 
     def _evidence(self, row: int) -> Evidence:
         own = float(self._energy[row].sum())
         level = _decibels(own, float(self._energy.sum()))
-        other, band, coherence = self._most_alike(row)
+        other, band, leak = self._most_alike(row)
         unexplained = _decibels(float(self._unexplained[row]), own)
         signal, apart = self._agreement[self.stems[row]]
         return Evidence(
@@ -175,14 +184,14 @@ class QualityMeter:
             is_silent=level < _SILENT_DB or own <= _FLOOR,
             agreement_db=_decibels(signal, apart) if signal > _FLOOR else None,
             unexplained_db=unexplained if self._explains_all else None,
-            coherence=coherence,
+            leak_db=None if other is None else 2 * _decibels(leak, 1.0),
             most_like=other,
             most_like_band_hz=band,
             clipped_share=self._over[self.stems[row]] / max(1, self._num_values),
         )
 
     def _most_alike(self, row: int) -> tuple[str | None, tuple[int, int] | None, float]:
-        """The stem that this one sounds like most, in which band, and how much over all bands."""
+        """The stem that this one sounds like most, in which band, and how much, from 0 to 1."""
         if len(self.stems) < 2:
             return None, None, 0.0
         alike = self._alike[row]  # (S, G)
