@@ -26,6 +26,8 @@ RATIOS = ("sdr", "isr", "sir", "sar")
 
 _SAMPLES_AT_ONCE = 1 << 17  # of windows that are transformed together: 3 s at 44.1 kHz
 _KEPT_SAMPLES = 1 << 24  # of filter responses: 128 MB
+_POWER_STEPS = 6  # enough for the order of magnitude
+_LOOSE = 1e-13  # below it ISR, SIR and SAR move by whole decibels with the codec of the references
 _EPSILON = torch.finfo(torch.float64).eps  # added to the diagonal, as museval does
 
 
@@ -66,6 +68,19 @@ class DistortionFilters:
     of_own: Tensor
     """(S, C, C, L) from the channels of each reference to those of its own estimate alone."""
 
+    reciprocal_condition: float
+    """Least eigenvalue of the system of all references over the largest, estimated; 0 if singular.
+
+    16-bit music has 1e-11. Where frequencies are missing, as from a lossy codec with a steep
+    filter, it approaches 1e-15: the filters are then free to amplify there, the edges of windows
+    excite them, and ISR, SIR and SAR say more about that than about the estimates.
+    """
+
+    @property
+    def are_loose(self) -> bool:
+        """Whether the filters are hardly determined."""
+        return self.reciprocal_condition < _LOOSE
+
 
 def fit_filters(signals: Signals, taps: int) -> DistortionFilters:
     """The filters that bring the references nearest to the estimates over a whole track.
@@ -90,26 +105,42 @@ def fit_filters(signals: Signals, taps: int) -> DistortionFilters:
     own = []
     for stem in range(stems):
         mine = slice(stem * channels, (stem + 1) * channels)
-        own.append(_solve(gram[mine, :, mine], inner[mine, :, mine]))
-    return DistortionFilters(_solve(gram, inner), torch.stack(own))
+        own.append(_solve(gram[mine, :, mine], inner[mine, :, mine])[0])
+    of_all, condition = _solve(gram, inner)
+    return DistortionFilters(of_all, torch.stack(own), condition)
 
 
-def _solve(gram: Tensor, inner: Tensor) -> Tensor:
-    """The filters (p, q, L) of (p, L, p, L) and (p, L, q); a singular system as museval has it."""
+def _solve(gram: Tensor, inner: Tensor) -> tuple[Tensor, float]:
+    """Filters (p, q, L) from (p, L, p, L) and (p, L, q), and the reciprocal condition.
+
+    A singular system is solved as museval does it.
+    """
     num, taps, others = inner.shape
     system = gram.reshape(num * taps, num * taps)
     system.diagonal().add_(_EPSILON)
     wanted = inner.reshape(num * taps, others)
     factor, failed = torch.linalg.cholesky_ex(system)
     filters: Tensor
+    condition = 0.0
     if not failed:
         filters = torch.cholesky_solve(wanted, factor)
+        condition = _reciprocal_condition(system, factor)
     else:
         filters, failed = torch.linalg.solve_ex(system, wanted)
         if failed:
             driver = "gelsd" if system.device.type == "cpu" else "gels"
             filters = torch.linalg.lstsq(system, wanted, driver=driver).solution
-    return filters.view(num, taps, others).transpose(1, 2)
+    return filters.view(num, taps, others).transpose(1, 2), condition
+
+
+def _reciprocal_condition(system: Tensor, factor: Tensor) -> float:
+    """Least over largest eigenvalue, by some steps of power iteration and of its inverse."""
+    start = torch.arange(len(system), device=system.device)[:, None] % 7  # without symmetry
+    highest = lowest = start.to(system)
+    for _ in range(_POWER_STEPS):
+        highest = system @ (highest / highest.norm())
+        lowest = torch.cholesky_solve(lowest / lowest.norm(), factor)
+    return float(1 / (highest.norm() * lowest.norm()))
 
 
 def windowed_ratios(

@@ -48,6 +48,10 @@ class TrackScores:
     hop_seconds: float
     """Distance between the beginnings of two windows."""
 
+    are_filters_loose: bool | None = None
+    """Whether the distortion filters are hardly determined, so that ISR, SIR and SAR are not to be
+    relied on, in museval neither; None where that is not known. SDR is not concerned."""
+
     def to_json(self) -> dict[str, Any]:
         """The scores in the types of JSON; NaN becomes null, infinity the text inf."""
         return {
@@ -57,6 +61,7 @@ class TrackScores:
             "silent_windows": self.silent_windows,
             "window_seconds": self.window_seconds,
             "hop_seconds": self.hop_seconds,
+            "are_filters_loose": self.are_filters_loose,
             "stems": {
                 stem: {
                     "values": {name: _to_json(value) for name, value in scores.values.items()},
@@ -87,8 +92,12 @@ class TrackScores:
             for stem, scores in facts["stems"].items()
         }
         plain = ("track", "num_windows", "silent_windows", "window_seconds", "hop_seconds")
-        silent = tuple(facts["silent_stems"])
-        return cls(stems=stems, silent_stems=silent, **{name: facts[name] for name in plain})
+        return cls(
+            stems=stems,
+            silent_stems=tuple(facts["silent_stems"]),
+            are_filters_loose=facts.get("are_filters_loose"),
+            **{name: facts[name] for name in plain},
+        )
 
 
 def _to_json(value: float) -> float | str | None:

@@ -139,7 +139,7 @@ def _score(
     sums = _sums(signals_of(stems))
     is_heard = ((sums.signal > 0) & (sums.estimate > 0)).tolist()
     heard = [stem for stem, yes in zip(stems, is_heard, strict=True) if yes]
-    rows = _windowed(signals_of(heard), sample_rate, options) if heard else {}
+    rows, are_loose = _windowed(signals_of(heard), sample_rate, options) if heard else ({}, None)
     songs = {"usdr": sums.usdr().tolist(), "si_sdr": sums.si_sdr().tolist()}
     scores: dict[str, StemScores] = {}
     for place, stem in enumerate(stems):
@@ -164,6 +164,7 @@ def _score(
         silent_windows=int(main.isnan().all(0).sum()) if len(main) else 0,
         window_seconds=options.window_seconds,
         hop_seconds=options.hop_seconds,
+        are_filters_loose=are_loose,
     )
 
 
@@ -177,12 +178,15 @@ def _sums(signals: Signals) -> Sums:
     return total
 
 
-def _windowed(signals: Signals, sample_rate: int, options: MetricOptions) -> dict[str, Tensor]:
-    """The windowed metrics of all stems, each (S, W)."""
+def _windowed(
+    signals: Signals, sample_rate: int, options: MetricOptions
+) -> tuple[dict[str, Tensor], bool | None]:
+    """The windowed metrics of all stems, each (S, W), and whether their filters are loose."""
     window = round(options.window_seconds * sample_rate)
     hop = round(options.hop_seconds * sample_rate)
     second = round(_CSDR_SECONDS * sample_rate)
     rows: dict[str, Tensor] = {}
+    are_loose: bool | None = None
     if options.engine == "museval" and not BSS_EVAL.isdisjoint(options.metrics):
         whole = torch.cat(list(signals), -1)
         rows = bss_eval_by_museval(
@@ -190,13 +194,14 @@ def _windowed(signals: Signals, sample_rate: int, options: MetricOptions) -> dic
         )
     elif options.needs_filters:
         filters = fit_filters(signals, options.filter_taps)
+        are_loose = filters.are_loose
         rows = windowed_ratios(signals, filters, window_samples=window, hop_samples=hop)
     elif "sdr" in options.metrics:
         rows = {"sdr": _windowed_sdr(signals, window, hop)}
     if "csdr" in options.metrics:
         is_known = "sdr" in rows and (window, hop) == (second, second)
         rows["csdr"] = rows["sdr"] if is_known else _windowed_sdr(signals, second, second)
-    return {name: rows[name] for name in options.metrics if name in rows}
+    return {name: rows[name] for name in options.metrics if name in rows}, are_loose
 
 
 def _windowed_sdr(signals: Signals, window: int, hop: int) -> Tensor:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from stemsplit.evaluation.bss import bss_eval
 from stemsplit.evaluation.metrics import Sums, any_silent, si_sdr, usdr, windowed_sdr
 
 DB_TOLERANCE = 1e-9
@@ -159,3 +160,8 @@ def test_a_gpu_gives_the_same_scores() -> None:
         found = metric(references.cuda(), estimates.cuda())
         assert found.device.type == "cuda"
         assert found.tolist() == pytest.approx(metric(references, estimates).tolist(), abs=1e-9)
+    ratios = bss_eval(references.cuda(), estimates.cuda(), window_samples=1000, filter_taps=64)
+    for name, values in bss_eval(
+        references, estimates, window_samples=1000, filter_taps=64
+    ).items():
+        torch.testing.assert_close(ratios[name].cpu(), values, atol=1e-6, rtol=0)

@@ -98,6 +98,25 @@ def test_silent_windows_are_counted_and_left_out() -> None:
         assert math.isfinite(stem.values["sir"])
 
 
+@pytest.mark.parametrize(("kept_share", "is_loose"), [(1.0, False), (0.5, True)])
+def test_references_without_high_frequencies_are_said(kept_share: float, is_loose: bool) -> None:
+    """Nothing holds the filters down where the references have no energy."""
+    references, estimates = song()
+    for name, signal in references.items():
+        spectrum = torch.fft.rfft(signal.double())
+        spectrum[:, int(kept_share * spectrum.shape[-1]) :] = 0
+        references[name] = torch.fft.irfft(spectrum, signal.shape[-1])
+        estimates[name] = estimates[name].double()
+    scores = score_track(references, estimates, sample_rate=RATE, options=MetricOptions())
+    assert scores.are_filters_loose is is_loose
+    assert TrackScores.from_json(scores.to_json()).are_filters_loose is is_loose
+
+
+def test_without_filters_it_is_not_known_whether_they_are_loose() -> None:
+    scores = score_track(*song(), sample_rate=RATE, options=MetricOptions(metrics=("csdr",)))
+    assert scores.are_filters_loose is None
+
+
 @pytest.mark.parametrize("side", [0, 1])
 def test_a_stem_that_is_silent_throughout_leaves_the_others_scored(side: int) -> None:
     references, estimates = song()
