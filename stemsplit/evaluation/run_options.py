@@ -33,7 +33,8 @@ class EvaluationOptions:
     """Candidate that the others are compared with; None takes the first."""
 
     workers: int = 2
-    """Tracks in work at the same time: one is separated while others are read and scored."""
+    """Tracks in work at the same time: one is separated while others are read and scored. Each is
+    held in memory as a whole, some ten times."""
 
     seed: int = 0
     """Of the bootstrap."""

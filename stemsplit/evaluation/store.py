@@ -13,6 +13,7 @@ from typing import Any
 
 from stemsplit.audio.staging import StagedFiles, writing
 from stemsplit.evaluation.options import MetricOptions
+from stemsplit.evaluation.verdict import DEFINITION
 
 _REVISION = 1  # raised when the same settings begin to give other scores
 
@@ -78,6 +79,6 @@ def track_key(
         "metrics": dataclasses.asdict(metrics),
         "stems": stems,
         "files": files,
-        "is_judged": is_judged,
+        "judged_by": DEFINITION if is_judged else None,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

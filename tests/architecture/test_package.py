@@ -27,6 +27,9 @@ TORCH_FREE = [
     "stemsplit.checkpoints.catalog",
     "stemsplit.separation.options",
     "stemsplit.separation.events",
+    "stemsplit.evaluation",
+    "stemsplit.evaluation.report",
+    "stemsplit.evaluation.summary",
     "stemsplit.cli.app",
 ]
 
