@@ -85,6 +85,20 @@ def test_candidates_are_ranked_and_compared_with_the_baseline(
     assert summary(folder, "bad", "bass")["difference_to_baseline"] is None
 
 
+def test_all_metrics_are_computed_where_all_are_asked_for(
+    stemsplit: Command, songs: Path, good: Path, folder: Path
+) -> None:
+    words = ("eval", "--data", songs, "--estimates", good, "--tracks", "1", "--stems", "vocals")
+    assert stemsplit(*words).status == 0
+    quick = facts(folder)["candidates"][0]["tracks"][0]["stems"]["vocals"]["values"]
+    assert list(quick) == ["sdr", "csdr", "usdr", "si_sdr"]
+    assert stemsplit(*words, "--metrics", "all").status == 0
+    values = facts(folder)["candidates"][0]["tracks"][0]["stems"]["vocals"]["values"]
+    assert list(values) == ["sdr", "isr", "sir", "sar", "csdr", "usdr", "si_sdr"]
+    # Their windows are the same seconds here.
+    assert values["sdr"] == values["csdr"] == pytest.approx(12.0, abs=1e-3)
+
+
 def test_the_baseline_can_be_chosen(evaluate: Command, good: Path, bad: Path, folder: Path) -> None:
     assert evaluate("--estimates", bad, "--estimates", good, "--baseline", "good").status == 0
     gap = summary(folder, "bad", "all")["difference_to_baseline"]
