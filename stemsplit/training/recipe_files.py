@@ -36,6 +36,16 @@ def shipped_recipes() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in _folder().glob(f"*{_SUFFIX}")))
 
 
+def recipe_of_network(network: str) -> str | None:
+    """The shipped recipe that trains a registered network from the beginning, if there is one."""
+    for name in shipped_recipes():
+        recipe = _load(name, ())
+        is_whole = recipe.task == "separate" and recipe.start.model is None and not recipe.phases
+        if is_whole and recipe.network.name == network and not recipe.network.overrides:
+            return name
+    return None
+
+
 def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> TrainingRecipe:
     """The recipe that a name or a file stands for.
 

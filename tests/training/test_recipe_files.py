@@ -16,6 +16,7 @@ from stemsplit.training.recipe_files import (
     load_recipe,
     recipe_from_dict,
     recipe_hash,
+    recipe_of_network,
     recipe_to_dict,
     recipe_to_toml,
     shipped_recipes,
@@ -47,6 +48,20 @@ def test_recipes_are_there_for_every_published_training() -> None:
     assert {"hdemucs", "htdemucs", "htdemucs_ft", "htdemucs_nn", "tfswa", "tfswa_paper"} <= set(
         shipped_recipes()
     )
+
+
+@pytest.mark.parametrize(
+    ("network", "recipe"),
+    [
+        ("htdemucs", "htdemucs"),
+        ("hdemucs_mmi", "hdemucs"),
+        ("tfswa_unet", "tfswa"),
+        ("tfswa_resunet", "tfswa_paper"),
+        ("htdemucs_6s", None),
+    ],
+)
+def test_a_network_has_the_recipe_that_trains_it(network: str, recipe: str | None) -> None:
+    assert recipe_of_network(network) == recipe
 
 
 def test_the_recipe_of_htdemucs_hears_what_the_published_weights_were_built_for() -> None:
