@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import torch
 from torch import Tensor
 
-from stemsplit.checkpoints.describe import ModelDescription
+from stemsplit.checkpoints.describe import ModelDescription, describe_model
 from stemsplit.errors import DatasetError
 from stemsplit.evaluation.data.dataset import Track
 from stemsplit.evaluation.estimates import StemFiles
@@ -109,6 +109,13 @@ class ModelCandidate:
     """Loads the model of a name with options."""
 
     kind: str = "model"
+
+    @classmethod
+    def named(cls, name: str, options: SeparationOptions | None = None) -> Self:
+        """The model of a name, as `--model` takes it."""
+        description = describe_model(name)
+        options = options or SeparationOptions()
+        return cls(description.name, description, options, lambda _, some: Separator(name, some))
 
     @property
     def stems(self) -> tuple[str, ...]:

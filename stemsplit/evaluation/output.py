@@ -15,12 +15,7 @@ from stemsplit.evaluation.report import Excerpts, write_report
 from stemsplit.evaluation.results import EvaluationResult, csv_rows, read_result
 from stemsplit.evaluation.summary import summary_facts
 
-JSON_NAME, CSV_NAME, REPORT_NAME, TRACKS_NAME = (
-    "results.json",
-    "results.csv",
-    "report.html",
-    "tracks",
-)
+JSON_NAME, CSV_NAME, REPORT_NAME = "results.json", "results.csv", "report.html"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,9 @@ from pathlib import Path
 from stemsplit.errors import ConfigError
 from stemsplit.evaluation.options import Metric, MetricOptions
 
+TRACKS_NAME = "tracks"
+"""Folder of finished tracks below that of the results."""
+
 MEAN_METRICS = frozenset({"usdr", "si_sdr"})
 """Metrics whose published number is the mean over tracks; of the others it is the median."""
 

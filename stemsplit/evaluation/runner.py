@@ -35,7 +35,7 @@ from stemsplit.evaluation.results import (
     Failure,
     TrackResult,
 )
-from stemsplit.evaluation.run_options import EvaluationOptions
+from stemsplit.evaluation.run_options import TRACKS_NAME, EvaluationOptions
 from stemsplit.evaluation.scoring import score_track
 from stemsplit.evaluation.signals import file_marks, read_mix, read_references
 from stemsplit.evaluation.stem_plan import StemPlan, plan_stems
@@ -56,13 +56,20 @@ class Evaluation:
 def evaluate(
     dataset: Dataset,
     candidates: Sequence[Candidate],
-    options: EvaluationOptions,
+    options: EvaluationOptions | None = None,
     *,
-    store: ResultStore,
-    on_event: EvaluationSink,
-    cancel: threading.Event,
+    store: ResultStore | None = None,
+    on_event: EvaluationSink | None = None,
+    cancel: threading.Event | None = None,
 ) -> Evaluation:
     """Score candidates on the tracks of a data set.
+
+    ```python
+    candidates = [ModelCandidate.named("htdemucs"), ModelCandidate.named("mdx")]
+    found = evaluate(open_dataset("musdb"), candidates).result
+    for row in summary_rows(found):
+        print(row.candidate, row.stem, row.summary.median, row.summary.median_interval)
+    ```
 
     What the store has is not done again, and every finished track goes into it at once. A track
     that fails is reported, and the rest goes on.
@@ -71,7 +78,7 @@ def evaluate(
         dataset: the songs and their true stems.
         candidates: what to score, one after the other; their names are distinct.
         options: what to measure, and on how many tracks.
-        store: keeps finished tracks.
+        store: keeps finished tracks; None keeps them in `options.folder`.
         on_event: told everything that happens, from several threads but one at a time.
         cancel: set it from another thread to stop; the work then ends with `Cancelled`.
 
@@ -81,6 +88,9 @@ def evaluate(
         DatasetError: there is nothing to score.
         DeviceError: the device failed, which no other track would change.
     """
+    options = options or EvaluationOptions()
+    store = store or ResultStore(options.folder / TRACKS_NAME)
+    cancel = cancel or threading.Event()
     began = time.perf_counter()
     started_at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     tracks = dataset.tracks[: options.max_tracks]
@@ -91,7 +101,7 @@ def evaluate(
         two_stems=options.two_stems,
     )
     jobs = [_Job(one, plans[one.name], tracks, options, store) for one in candidates]
-    clock = _Clock(sum(len(job.waiting) for job in jobs), on_event)
+    clock = _Clock(sum(len(job.waiting) for job in jobs), on_event or (lambda event: None))
     clock.tell(
         EvaluationStarted(
             data=_describe(dataset, len(tracks)),

@@ -20,9 +20,9 @@ from stemsplit.evaluation.data.dataset import Dataset
 from stemsplit.evaluation.data.find import open_dataset
 from stemsplit.evaluation.estimates import find_estimates
 from stemsplit.evaluation.events import EvaluationSink
-from stemsplit.evaluation.output import TRACKS_NAME, Findings, check_folder, write_files
+from stemsplit.evaluation.output import Findings, check_folder, write_files
 from stemsplit.evaluation.results import read_result
-from stemsplit.evaluation.run_options import EvaluationOptions
+from stemsplit.evaluation.run_options import TRACKS_NAME, EvaluationOptions
 from stemsplit.evaluation.runner import Evaluation, evaluate
 from stemsplit.evaluation.store import ResultStore
 from stemsplit.separation.options import SeparationOptions
