@@ -7,7 +7,7 @@ import pytest
 
 from stemsplit.errors import Cancelled
 from stemsplit.evaluation import open_dataset
-from stemsplit.evaluation.candidates import EstimatesCandidate, ModelCandidate
+from stemsplit.evaluation.candidates import Candidate, EstimatesCandidate, ModelCandidate
 from stemsplit.evaluation.estimates import find_estimates
 from stemsplit.evaluation.events import EvaluationEvent, TrackAdvanced, TrackScored
 from stemsplit.evaluation.options import MetricOptions
@@ -31,7 +31,7 @@ def test_models_and_finished_stems_stand_in_one_table(
     song_set: Path, good_stems: Path, tmp_path: Path
 ) -> None:
     model = write_tiny_model(tmp_path / "tiny.safetensors")
-    candidates = [
+    candidates: list[Candidate] = [
         ModelCandidate.named(str(model), SeparationOptions(device="cpu")),
         finished(good_stems),
     ]
