@@ -1,8 +1,9 @@
 """What every network costs, as the table of the README.
 
 Run with ``python -m tests.benchmarks.networks`` (a quarter of an hour on a CPU; `--no-timing` takes
-a minute). The published columns are figures that thop printed for the research variants; it leaves
-out some parameters, and counts transposed convolutions by their outputs.
+a minute). The published columns are figures that thop printed for the research variants, see
+`tests.models.research`. The htdemucs of that publication is narrower than the one of which weights
+were published, so that its row has none.
 """
 
 import argparse
@@ -12,23 +13,7 @@ from stemsplit.errors import ConfigError
 from stemsplit.models.custom import load_network, network_names
 from stemsplit.models.profile import NetworkProfile, profile_network
 from stemsplit.separation.device import choose_device
-
-THOP = {
-    "htdemucs_p": (53.57, 89.14),
-    "htdemucs_i": (77.92, 99.01),
-    "htdemucs_c": (46.95, 217.38),
-    "htdemucs_s": (29.59, 314.81),
-    "htdemucs_d": (29.19, 104.32),
-    "htdemucs_d2": (59.14, 231.08),
-    "htdemucs_d3": (11.57, 284.49),
-    "htdemucs_d4": (25.46, 280.50),
-    "htdemucs_n": (9.61, 86.27),
-    "htdemucs_nc": (33.06, 233.23),
-    "htdemucs_nf": (27.39, 400.00),
-}
-"""Millions of parameters and G operations as published, the latter at 8 s for p, at 4 s for i and
-d, and at 10 s for the others. The htdemucs of that table, 20.93 and 137.52, is narrower than the
-one of which weights were published."""
+from tests.models.research import RESEARCH
 
 _HEAD = (
     "network",
@@ -75,7 +60,10 @@ def main(
 
 
 def _cells(profile: NetworkProfile) -> list[str]:
-    parameters, operations = THOP.get(profile.name, (None, None))
+    research = RESEARCH.get(profile.name)
+    published = (
+        (research.published_parameters, research.published_operations) if research else (None, None)
+    )
     time = (
         [profile.problem or "", ""]
         if profile.seconds is None
@@ -88,8 +76,10 @@ def _cells(profile: NetworkProfile) -> list[str]:
         f"{profile.weight_bytes / 1e6:.0f} MB",
         f"{profile.activation_bytes / 1e6:.0f} MB",
         *time,
-        "" if parameters is None else f"{parameters:.2f} M",
-        "" if operations is None else f"{operations:.2f} G",
+        *(
+            "" if one is None else f"{one / unit:.2f} {name}"
+            for one, (unit, name) in zip(published, ((1e6, "M"), (1e9, "G")), strict=True)
+        ),
     ]
 
 
