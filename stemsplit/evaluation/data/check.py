@@ -93,7 +93,7 @@ def check_track(track: Track, expected: Collection[str] = ()) -> TrackReport:
         findings=tuple(findings),
         sample_rate=measured.sample_rate if measured else None,
         num_samples=max(measured.lengths.values()) if measured else None,
-        sum_error_db=measured.sum_error_db if measured else None,
+        sum_error_db=measured.sum_error_db if measured and not broken else None,
     )
 
 
