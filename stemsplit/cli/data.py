@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stemsplit.cli import _options as cli
+from stemsplit.cli import synth
 from stemsplit.cli._console import Console, duration, make_console
 
 if TYPE_CHECKING:
@@ -15,12 +16,13 @@ if TYPE_CHECKING:
 
 _DEFAULT_JOBS = 2
 
-app = typer.Typer(no_args_is_help=True, help="Check data sets for eval and training.")
+app = typer.Typer(no_args_is_help=True, help="Check data sets, and make one of generated songs.")
+app.command()(synth.synth)
 
 
 @app.callback()
 def data() -> None:
-    """Check data sets for eval and training."""
+    """Check data sets for eval and training, and make one of generated songs."""
 
 
 @app.command()

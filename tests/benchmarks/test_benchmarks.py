@@ -4,7 +4,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from tests.benchmarks import memory, metrics, networks, speed, startup
+from tests.benchmarks import memory, metrics, networks, speed, startup, synth
 from tests.benchmarks.material import TINY
 
 pytestmark = [pytest.mark.bench, pytest.mark.slow]
@@ -47,3 +47,9 @@ def test_scores_are_timed_beside_museval() -> None:
     rows = metrics.main(seconds=1.5, tasks=tasks)
     assert tuple(name for name, _ in rows) == tasks
     assert all(seconds > 0 for _, seconds in rows)
+
+
+def test_songs_are_made_and_timed() -> None:
+    rates = synth.main(seconds=1, songs=1, excerpts=1)
+    assert set(rates) == {"songs", "excerpts"}
+    assert all(rate > 0 for rate in rates.values())

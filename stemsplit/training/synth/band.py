@@ -1,0 +1,189 @@
+"""Instruments at work: every sound of a song is made once and put wherever it is played.
+
+Shapes: C audio channels (1 or 2 for a sound, 2 for a track), N samples.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from stemsplit.training.synth.kits import KITS, hit
+from stemsplit.training.synth.sampled import sampled_hit, sampled_note
+from stemsplit.training.synth.score import Note, Stroke
+from stemsplit.training.synth.signals import SAMPLE_RATE, Signal
+from stemsplit.training.synth.sounds import DEFAULTS, SAMPLED, SAMPLED_KITS, SOUNDS
+from stemsplit.training.synth.sources import find
+from stemsplit.training.synth.tables import Split, between, choose, rows_of
+from stemsplit.training.synth.theory import frequency
+from stemsplit.training.synth.tones import make_note
+
+_VELOCITIES = 5  # steps of loudness that sounds are made for
+_TAKES = 2  # sounds of the same stroke, so that no two in a row are equal
+_PANS = {"hat": -0.35, "open": -0.35, "ride": 0.45, "crash": -0.5, "splash": 0.3, "tom high": -0.4,
+         "tom": 0.05, "tom low": 0.45, "shaker": 0.5, "tambourine": -0.5, "cowbell": 0.3,
+         "conga": 0.35, "rim": 0.1, "clap": 0.0}  # fmt: skip
+_LEVELS = {"kick": 1.0, "snare": 0.8, "clap": 0.6, "rim": 0.5, "hat": 0.32, "open": 0.36,
+           "ride": 0.36, "crash": 0.55, "splash": 0.4, "shaker": 0.2, "tambourine": 0.25,
+           "cowbell": 0.25, "conga": 0.5}  # fmt: skip
+
+
+@dataclass
+class Drummer:
+    """A kit, some drums of which may be of another kit."""
+
+    kit_of: dict[str, str]
+    """Drum to kit; "" is the one of all others."""
+
+    draw: np.random.Generator
+    width: float
+    """0 is a kit in the middle, 1 spread as far as it goes."""
+
+    balance: dict[str, float]
+    """Levels of the drums beside each other."""
+
+    _sounds: dict[tuple[str, int, int], Signal] = field(default_factory=dict)
+    _bases: dict[str, int] = field(default_factory=dict)
+
+    def play(self, strokes: Sequence[Stroke], start: float, num_samples: int) -> Signal:
+        """The track (2, num_samples) from `start` seconds on."""
+        track = np.zeros((2, num_samples), dtype=np.float32)
+        for number, stroke in enumerate(strokes):
+            sound = self._sound(stroke.drum, stroke.velocity, number % _TAKES)
+            level = self.balance[stroke.drum]
+            side = _PANS.get(stroke.drum, 0.0) * self.width
+            place(track, sound * np.float32(level), stroke.start - start, side)
+        return track
+
+    def _sound(self, drum: str, velocity: float, take: int) -> Signal:
+        step = max(1, round(velocity * _VELOCITIES))
+        key = (drum, step, take)
+        if key not in self._sounds:
+            kit = self.kit_of.get(drum, self.kit_of[""])
+            # Takes and velocities of a drum share one drawing of it and differ in little.
+            base = self._bases.setdefault(drum, int(self.draw.integers(1 << 31)))
+            if kit in SAMPLED_KITS:
+                row = SAMPLED_KITS[kit]
+                made = sampled_hit(row, drum, step / _VELOCITIES, other=base % 4 == 0)
+            else:
+                again = np.random.default_rng(base)
+                made = hit(again, KITS[kit], drum, step / _VELOCITIES)[None]
+            self._sounds[key] = made * np.float32(1 - 0.06 * take)
+        return self._sounds[key]
+
+
+def draw_drummer(draw: np.random.Generator, kinds: Sequence[str], split: Split) -> Drummer:
+    """Draw a kit of one of the kinds, with some drums of another."""
+    kind = choose(draw, kinds)
+    made = [name for name, row in rows_of(KITS, split).items() if row.kind == kind]
+    real = [
+        name
+        for name, sampled in rows_of(SAMPLED_KITS, split).items()
+        if kind in sampled.families and find(sampled.font) is not None
+    ]
+    main = choose(draw, real) if real and draw.random() < 0.72 else choose(draw, made)
+    kit_of = {"": main}
+    for drums in (("kick",), ("snare", "clap"), ("hat", "open"), ("shaker", "tambourine")):
+        if draw.random() < (0.12 if kind == "acoustic" else 0.4):
+            other = choose(draw, [*made, *real])
+            kit_of |= dict.fromkeys(drums, other)
+    balance = {
+        drum: _LEVELS.get(drum, 0.7) * float(10 ** (draw.normal(0, 2.2) / 20))
+        for drum in (*_LEVELS, "tom", "tom high", "tom low")
+    }
+    return Drummer(kit_of, draw, float(draw.uniform(0, 1)), balance)
+
+
+@dataclass
+class Player:
+    """An instrument with one sound."""
+
+    sound: str
+    values: dict[str, float]
+    draw: np.random.Generator
+    width: float
+    _notes: dict[tuple[int, int, int], Signal] = field(default_factory=dict)
+
+    def play(self, notes: Sequence[Note], start: float, num_samples: int) -> Signal:
+        """The track (2, num_samples) from `start` seconds on."""
+        track = np.zeros((2, num_samples), dtype=np.float32)
+        for note in notes:
+            side = float(np.clip((note.pitch - 60) / 30, -1, 1)) * self.width
+            place(track, self._note(note), note.start - start, side)
+        return track
+
+    def _note(self, note: Note) -> Signal:
+        length = max(1, round(np.log2(max(note.seconds, 0.05) / 0.05) * 4))
+        step = max(1, round(note.velocity * _VELOCITIES))
+        key = (note.pitch, length, step)
+        if key not in self._notes:
+            seconds = min(8.0, 0.05 * 2 ** (length / 4))
+            velocity = step / _VELOCITIES
+            self._notes[key] = self._made(note.pitch, seconds, velocity)
+        return self._notes[key]
+
+    def _made(self, pitch: int, seconds: float, velocity: float) -> Signal:
+        if self.sound in SAMPLED:
+            row = SAMPLED[self.sound]
+            return sampled_note(row, pitch=pitch, seconds=seconds, velocity=velocity)
+        made = make_note(
+            self.draw,
+            SOUNDS[self.sound].engine,
+            self.values,
+            frequency=frequency(pitch),
+            seconds=seconds,
+            velocity=velocity,
+        )
+        return made[None]
+
+
+def draw_player(
+    draw: np.random.Generator, family: str, split: Split, *, width: float = 0.3
+) -> Player:
+    """Draw a sound of a family; of any other instrument where the split has none of it."""
+    made = [name for name, row in rows_of(SOUNDS, split).items() if family in row.families]
+    real = [
+        name
+        for name, row in rows_of(SAMPLED, split).items()
+        if family in row.families and find(row.font) is not None
+    ]
+    if not made and not real:
+        made = [n for n, row in rows_of(SOUNDS, split).items() if "piano" in row.families]
+    use_real = bool(real) and (not made or draw.random() < 0.6)
+    name = choose(draw, real if use_real else made)
+    values = {} if name in SAMPLED else draw_values(draw, name)
+    return Player(name, values, draw, float(draw.uniform(0, width)))
+
+
+def draw_values(draw: np.random.Generator, name: str) -> dict[str, float]:
+    """What a song uses of the ranges of a synthesised sound."""
+    sound = SOUNDS[name]
+    ranges = {**DEFAULTS[sound.engine], **sound.ranges}
+    return {field_name: between(draw, limits) for field_name, limits in ranges.items()}
+
+
+def place(track: Signal, sound: Signal, start: float, side: float) -> None:
+    """Add a sound (C, n) to a track (2, N), between left (-1) and right (1).
+
+    What lies before the beginning or after the end of the track is left out.
+    """
+    first = round(start * SAMPLE_RATE)
+    skipped = max(0, -first)
+    count = min(sound.shape[-1], track.shape[-1] - first) - skipped
+    if count <= 0:
+        return
+    piece = sound[:, skipped : skipped + count]
+    angle = (side + 1) * np.pi / 4
+    gains = np.sqrt(2) * np.array([[np.cos(angle)], [np.sin(angle)]], dtype=np.float32)
+    first = max(0, first)
+    track[:, first : first + count] += piece * gains
+
+
+def within(notes: Sequence[Note], start: float, seconds: float) -> list[Note]:
+    """The notes that can be heard in a stretch."""
+    return [n for n in notes if n.start < start + seconds and n.start + n.seconds + 1.2 > start]
+
+
+def strokes_within(strokes: Sequence[Stroke], start: float, seconds: float) -> list[Stroke]:
+    """The strokes that can be heard in a stretch."""
+    return [s for s in strokes if start - 3 < s.start < start + seconds]

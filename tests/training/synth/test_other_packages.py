@@ -1,0 +1,58 @@
+"""Sounds that other packages bring; skipped where they are not installed."""
+
+import numpy as np
+import pytest
+
+from stemsplit.training.synth.espeak import say
+from stemsplit.training.synth.sampled import KEYS, sampled_hit, sampled_note
+from stemsplit.training.synth.sounds import Sampled
+from stemsplit.training.synth.sources import find
+from stemsplit.training.synth.speech import lines_of, spoken_line
+from stemsplit.training.synth.voices import VOICES
+
+_needs_font = pytest.mark.skipif(find("timgm") is None, reason="no SoundFont is installed")
+_needs_speech = pytest.mark.skipif(find("espeak") is None, reason="eSpeak NG is not installed")
+_PIANO = Sampled("timgm", 0, ("piano",))
+_KIT = Sampled("timgm", 0, ("acoustic",), bank=128)
+
+
+@_needs_font
+def test_a_sampled_note_is_in_tune_and_the_same_each_time() -> None:
+    first = sampled_note(_PIANO, pitch=69, seconds=1, velocity=0.8)
+    sampled_note(_PIANO, pitch=40, seconds=0.3, velocity=1)
+    again = sampled_note(_PIANO, pitch=69, seconds=1, velocity=0.8)
+    assert first.tobytes() == again.tobytes()
+    spectrum = np.abs(np.fft.rfft(first.mean(axis=0)[:44_100]))
+    assert abs(int(spectrum.argmax()) - 440) <= 3  # bins of 1 Hz
+
+
+@_needs_font
+@pytest.mark.parametrize("drum", KEYS)
+def test_every_drum_of_a_sampled_kit_sounds(drum: str) -> None:
+    made = sampled_hit(_KIT, drum, 0.9)
+    assert np.isfinite(made).all()
+    assert 0.5 < np.abs(made).max() <= 1
+
+
+@_needs_speech
+@pytest.mark.parametrize("voice", ["en-us+f2", "de+m7", "ja+belinda"])
+def test_spoken_lines_have_as_many_syllables_as_people_hear(voice: str) -> None:
+    line = spoken_line(voice, 0)
+    assert line is not None
+    assert 5 <= len(line.units) <= 16
+    assert all(unit.first <= unit.middle < unit.end for unit in line.units)
+    assert all(a.end <= b.first + 1 for a, b in zip(line.units, line.units[1:], strict=False))
+    assert np.isfinite(line.envelope).all()
+
+
+@_needs_speech
+def test_every_voice_can_say_its_lines() -> None:
+    for name, voice in VOICES.items():
+        if voice.speech:
+            lines = lines_of(voice.speech)
+            assert len(say(voice.speech, lines)) == len(lines), name
+
+
+@_needs_speech
+def test_an_unknown_voice_says_nothing() -> None:
+    assert say("xx-nobody", ("hello",)) == ()
