@@ -100,7 +100,13 @@ def write_files(findings: Findings, folder: Path, excerpts: Excerpts) -> list[Pa
         staged.publish()
     finally:
         staged.discard()
-    write_report(paths[2], findings.result, excerpts, findings.comparison)
+    write_report(
+        paths[2],
+        findings.result,
+        excerpts,
+        comparison=findings.comparison,
+        calibration=findings.calibration,
+    )
     return paths
 
 

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from stemsplit.audio.staging import StagedFiles, writing
+from stemsplit.evaluation.calibration import Calibration
 from stemsplit.evaluation.comparison import Comparison
 from stemsplit.evaluation.report_plots import box_plots, gap_bars
 from stemsplit.evaluation.report_tables import (
+    calibration_table,
     comparison_table,
     failures_list,
     flags,
@@ -39,7 +41,12 @@ _SOUNDS = ("mix", "reference", "estimate")
 
 
 def write_report(
-    path: Path, result: EvaluationResult, excerpts: Excerpts, comparison: Comparison | None = None
+    path: Path,
+    result: EvaluationResult,
+    excerpts: Excerpts,
+    *,
+    comparison: Comparison | None = None,
+    calibration: Sequence[Calibration] = (),
 ) -> None:
     """Write the report of an evaluation.
 
@@ -48,6 +55,7 @@ def write_report(
         result: what was found.
         excerpts: gives the worst moment of a track of a candidate.
         comparison: with an earlier evaluation, where there is one.
+        calibration: of the scores without a reference, where there are any.
 
     Raises:
         EncodeError: the file cannot be written.
@@ -56,14 +64,17 @@ def write_report(
     try:
         temporary = staged.add(path)
         with writing(path), temporary.open("w", encoding="utf-8") as file:
-            file.writelines(_page(result, excerpts, comparison))
+            file.writelines(_page(result, excerpts, comparison, calibration))
         staged.publish()
     finally:
         staged.discard()
 
 
 def _page(
-    result: EvaluationResult, excerpts: Excerpts, comparison: Comparison | None
+    result: EvaluationResult,
+    excerpts: Excerpts,
+    comparison: Comparison | None,
+    calibration: Sequence[Calibration],
 ) -> Iterator[str]:
     style = resources.files(__package__).joinpath("report.css").read_text("utf-8")
     title = f"{', '.join(one.name for one in result.candidates)} on {result.data.name}"
@@ -80,6 +91,9 @@ def _page(
     yield from _spread(result)
     yield from _gaps(result)
     yield from _worst(result, excerpts)
+    if calibration:
+        yield "<h2>How far the score without a reference can be trusted</h2>"
+        yield calibration_table(calibration)
     yield f"<h2>Speed and memory</h2>{speed_table(result)}"
     yield from _other_metrics(result)
     yield f"<h2>Tracks without a score</h2>{failures_list(result)}"

@@ -1,10 +1,13 @@
 """The tables and lists of the report. Imports no torch."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from stemsplit.evaluation.calibration import Calibration
 from stemsplit.evaluation.comparison import TOLERANCE_DB, Comparison
+from stemsplit.evaluation.options import WINDOWED
 from stemsplit.evaluation.results import EvaluationResult
 from stemsplit.evaluation.statistics import Difference, Interval
 from stemsplit.evaluation.summary import Row, silent_windows, summary_rows
@@ -73,9 +76,16 @@ def method_words(result: EvaluationResult) -> str:
     """How to read the table."""
     options = result.metric_options
     silent, windows = silent_windows(result)
+    seconds = {"csdr": (1.0, 1.0)}.get(
+        result.metric, (options["window_seconds"], options["hop_seconds"])
+    )
+    track = (
+        f"the median over its windows of {seconds[0]:g} s, every {seconds[1]:g} s"
+        if result.metric in WINDOWED
+        else "one value for the whole of it"
+    )
     return (
-        '<p class="soft">Values in dB, more is better. Median: over the tracks of the median over'
-        f" windows of {options['window_seconds']:g} s, every {options['hop_seconds']:g} s. Mean:"
+        f'<p class="soft">Values in dB, more is better. Of every track {track}; then median and mean'
         " over the tracks. Intervals hold 95 % of 10,000 bootstrap resamples of the tracks;"
         f" differences are taken track by track. {silent:,} of {windows:,} windows have no value,"
         " since a reference or an estimate is silent in them.</p>"
@@ -95,6 +105,22 @@ def comparison_table(comparison: Comparison) -> str:
     missing = "".join(f"<p>Not there any more: {escape(one)}.</p>" for one in comparison.missing)
     note = f'<p class="soft">Worse: the mean fell by more than {TOLERANCE_DB:g} dB.</p>'
     return _table(head, lines) + missing + note
+
+
+def calibration_table(calibration: Sequence[Calibration]) -> str:
+    """How well the scores without a reference follow the true ones."""
+    head = ["candidate", "stem", "pairs", "rank correlation", "95 %"]
+    lines = []
+    for one in calibration:
+        rho = one.correlation.rho
+        cells = [escape(one.candidate), escape(one.stem), str(one.correlation.count)]
+        cells += [f"{rho:+.2f}" if math.isfinite(rho) else NOTHING]
+        lines.append(_line([*cells, interval_words(one.correlation.interval, is_signed=True)]))
+    note = (
+        '<p class="soft">Spearman\'s coefficient with the metric of the table: 1 is perfect, 0 is'
+        " useless.</p>"
+    )
+    return _table(head, lines) + note
 
 
 def speed_table(result: EvaluationResult) -> str:

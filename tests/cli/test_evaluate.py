@@ -435,6 +435,7 @@ def test_calibration_prints_a_rank_correlation(
     assert -1 <= found["calibration"][-1]["correlation"]["rho"] <= 1
     quality = found["candidates"][0]["tracks"][0]["quality"]
     assert set(quality) == set(STEMS)
+    assert "rank correlation" in (folder / "evaluation/report.html").read_text("utf-8")
 
 
 def test_json_has_an_object_per_event_and_all_numbers(evaluate: Command, good: Path) -> None:
