@@ -3,13 +3,18 @@
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
+
+from stemsplit.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-ELSEWHERE = {"--name", "--help", "--seconds"}  # of `models add`, of everything, of a benchmark
+ELSEWHERE = {"--help", "--nproc-per-node"}  # of everything, of torchrun
 
 
 def test_the_python_example_runs(tmp_path: Path) -> None:
@@ -35,16 +40,25 @@ def test_the_python_example_runs(tmp_path: Path) -> None:
 
 
 def test_every_option_that_is_named_exists() -> None:
-    shown = subprocess.run(
-        [sys.executable, "-m", "stemsplit", "separate", "--help"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    pattern = r"(?<![\w-])--[a-z][a-z0-9-]*"
-    named = set(re.findall(pattern, README))
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", README))
     assert len(named) > 15
-    assert named - set(re.findall(pattern, shown.stdout)) <= ELSEWHERE
+    assert named - set(options_of(get_command(app))) <= ELSEWHERE
+
+
+def options_of(command: Any) -> Iterator[str]:
+    """All options of a command and of those below it."""
+    for parameter in command.params:
+        yield from parameter.opts
+    for part in getattr(command, "commands", {}).values():
+        yield from options_of(part)
+
+
+def test_every_command_that_is_named_exists() -> None:
+    groups: dict[str, Any] = vars(get_command(app))["commands"]
+    for name, group in groups.items():
+        if hasattr(group, "commands"):
+            named = re.findall(rf"stemsplit {name} ([a-z]+)", README)
+            assert set(named) <= set(group.commands), name
 
 
 def test_the_two_commands_are_there() -> None:
