@@ -85,8 +85,8 @@ def method_words(result: EvaluationResult) -> str:
         else "one value for the whole of it"
     )
     return (
-        f'<p class="soft">Values in dB, more is better. Of every track {track}; then median and mean'
-        " over the tracks. Intervals hold 95 % of 10,000 bootstrap resamples of the tracks;"
+        f'<p class="soft">Values in dB, more is better. Of every track {track}; then median and'
+        " mean over the tracks. Intervals hold 95 % of 10,000 bootstrap resamples of the tracks;"
         f" differences are taken track by track. {silent:,} of {windows:,} windows have no value,"
         " since a reference or an estimate is silent in them.</p>"
     )
