@@ -85,9 +85,10 @@ def _without_none(hint: Any) -> Any:
 def _read(hint: Any, text: str) -> Any:
     """The value that a text stands for; what cannot be understood stays text."""
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
-        value = text
+        table = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
+        table = {}
+    value = table["value"] if len(table) == 1 else text
     if hint is str and not isinstance(value, str):  # a name such as 955717e8 is no number
         return text
     if typing.get_origin(hint) is tuple and not isinstance(value, list) and text != "none":

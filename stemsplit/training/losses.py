@@ -150,11 +150,10 @@ def _magnitudes(estimate: Tensor, reference: Tensor, grid: StftSection) -> tuple
 
 
 def _magnitude(signal: Tensor, grid: StftSection) -> Tensor:
-    """(B, S, C, F, T); its gradient is finite where it is zero."""
+    """(B, S, C, F, T); its gradient is zero, and not infinite, where it is zero."""
     spectrum = centered_stft(signal.flatten(0, 1), grid.n_fft, grid.hop_length)
-    parts = torch.view_as_real(spectrum).square().sum(dim=-1)
-    magnitude = parts.clamp(min=_FLOOR**2).sqrt()
-    return magnitude.to(signal.device).reshape(*signal.shape[:3], *magnitude.shape[-2:])
+    magnitude = spectrum.abs().to(signal.device)
+    return magnitude.reshape(*signal.shape[:3], *magnitude.shape[-2:])
 
 
 def _diverged(terms: dict[str, Tensor]) -> str:

@@ -74,8 +74,7 @@ class Reconstruction(nn.Module):
         """Logarithms of the magnitudes of signals (B, C, N), each normalised: (B, C, F, T)."""
         section = self._section
         spectrum = centered_stft(signal, section.n_fft, section.hop_length)
-        power = torch.view_as_real(spectrum).square().sum(dim=-1)
-        logarithms = power.clamp(min=_FLOOR**2).log().to(signal.device) / 2
+        logarithms = spectrum.abs().clamp(min=_FLOOR).log().to(signal.device)
         mean = logarithms.mean(dim=(1, 2, 3), keepdim=True)
         deviation = logarithms.var(dim=(1, 2, 3), keepdim=True).add(_FLOOR).sqrt()
         return (logarithms - mean) / deviation
