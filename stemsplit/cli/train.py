@@ -92,6 +92,14 @@ DryRun = Annotated[
         rich_help_panel=_HOW,
     ),
 ]
+Wandb = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PROJECT",
+        help="Send the course of the run to Weights & Biases (pip install wandb).",
+        rich_help_panel=_HOW,
+    ),
+]
 ShowRecipe = Annotated[
     bool,
     typer.Option("--show-recipe", help="Print the whole recipe and stop.", rich_help_panel=_HOW),
@@ -109,6 +117,7 @@ def train(
     settings: Settings = None,
     device: cli.Device = "auto",
     dry_run: DryRun = False,
+    wandb: Wandb = None,
     show_recipe: ShowRecipe = False,
     offline: cli.Offline = False,
     json: cli.Json = False,
@@ -137,7 +146,11 @@ def train(
     with make_training_reporter(console) as reporter, stop_on_signals() as stop:
         stop.is_gentle = True
         options = run.RunOptions(
-            out=resume or out or Path(), device=device, dry_run=dry_run, offline=offline
+            out=resume or out or Path(),
+            device=device,
+            dry_run=dry_run,
+            offline=offline,
+            wandb=wandb,
         )
         finished: Finished | None
         if chosen is None:

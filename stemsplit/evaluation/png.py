@@ -1,4 +1,4 @@
-"""Writes small pictures: one byte a pixel, coloured by a palette. Imports no torch."""
+"""Writes pictures: one byte a pixel, coloured by a palette, or three. Imports no torch."""
 
 import struct
 import zlib
@@ -19,17 +19,23 @@ _ANCHORS = (
 
 
 def write_png(pixels: NDArray[np.uint8]) -> bytes:
-    """A picture of values (rows, columns), the top row first, from dark (0) to light (255).
+    """A picture, the top row first.
 
-    Source: W3C, Portable Network Graphics, second edition (2003): colour type 3.
+    Args:
+        pixels: values (rows, columns) from dark (0) to light (255), or red, green and blue
+            (rows, columns, 3).
+
+    Source: W3C, Portable Network Graphics, second edition (2003): colour types 3 and 2.
     """
-    height, width = pixels.shape
-    head = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
-    rows = np.concatenate([np.zeros((height, 1), np.uint8), pixels], axis=1)  # filter 0: as it is
+    height, width = pixels.shape[:2]
+    is_mapped = pixels.ndim == 2
+    head = struct.pack(">IIBBBBB", width, height, 8, 3 if is_mapped else 2, 0, 0, 0)
+    rows = pixels.reshape(height, -1)
+    rows = np.concatenate([np.zeros((height, 1), np.uint8), rows], axis=1)  # filter 0: as it is
     chunks = (
         (b"IHDR", head),
-        (b"PLTE", palette().tobytes()),
-        (b"IDAT", zlib.compress(rows.tobytes(), 9)),
+        *([(b"PLTE", palette().tobytes())] if is_mapped else []),
+        (b"IDAT", zlib.compress(rows.tobytes(), 6)),
         (b"IEND", b""),
     )
     return _SIGNATURE + b"".join(_chunk(kind, data) for kind, data in chunks)

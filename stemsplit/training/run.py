@@ -13,13 +13,19 @@ from stemsplit.errors import TrainingError
 from stemsplit.models.registry import config_to_dict
 from stemsplit.separation.device import choose_device
 from stemsplit.training.card import write_card
+from stemsplit.training.charts import RunCharts, WandbBoard, find_wandb
 from stemsplit.training.corpus import Corpus, open_corpus
 from stemsplit.training.distributed import Processes, find_processes, join_processes
 from stemsplit.training.events import Event, EventSink, Finished, Notice, SongRead
 from stemsplit.training.pcm_cache import PcmCache
 from stemsplit.training.preflight import preflight
 from stemsplit.training.recipe import TrainingRecipe
-from stemsplit.training.recipe_files import load_recipe, recipe_hash, recipe_to_toml
+from stemsplit.training.recipe_files import (
+    load_recipe,
+    recipe_hash,
+    recipe_to_dict,
+    recipe_to_toml,
+)
 from stemsplit.training.run_folder import RunFolder
 from stemsplit.training.setup import TrainingPlan, build_initial, plan_training
 from stemsplit.training.start import start_from
@@ -42,6 +48,9 @@ class RunOptions:
 
     offline: bool = False
     """Never open a network connection."""
+
+    wandb: str | None = None
+    """Project of Weights & Biases that the course of the run is sent to."""
 
 
 def train(
@@ -67,6 +76,8 @@ def train(
         StemsplitError: anything about recipe, data, folder or device that the user can mend.
     """
     plan = plan_training(recipe)
+    if options.wandb is not None:
+        find_wandb()
     folder = RunFolder(options.out)
     processes = find_processes()
     choice = choose_device(_device_name(options.device, processes))
@@ -86,13 +97,14 @@ def train(
                 offline=options.offline,
             )
             tell(Notice(message=str(report)))
+        charts = RunCharts(folder, on_event, first_step=1 if state is None else state.step + 1)
         trainer = Trainer(
             plan=plan,
             corpus=corpus,
             folder=folder,
             device=choice.device,
             processes=processes,
-            on_event=on_event,
+            on_event=charts,
             stop=stop or threading.Event(),
             info=_info(plan, corpus),
         )
@@ -100,6 +112,11 @@ def train(
             return None
         if processes.is_first:
             folder.begin(recipe_to_toml(recipe))
+            if options.wandb is not None:
+                plain = recipe_to_dict(recipe)
+                charts.boards.append(
+                    WandbBoard(options.wandb, folder, plain, offline=options.offline)
+                )
         processes.wait()
         if state is not None:
             tell(Notice(message=f"Going on after step {state.step}."))

@@ -7,9 +7,11 @@ kept/                the best weights so far, by step
 best.safetensors     the best of them: what `--model` and `stemsplit models add` take
 README.md            the model card
 curves.png           loss and scores, drawn again at each validation
+tensorboard/         the same numbers for TensorBoard
 """
 
 import json
+import math
 import os
 import shutil
 import time
@@ -49,6 +51,21 @@ class RunFolder:
         return self.path / BEST
 
     @property
+    def log_file(self) -> Path:
+        """File of the log."""
+        return self.path / "log.jsonl"
+
+    @property
+    def curves(self) -> Path:
+        """Picture of loss and scores."""
+        return self.path / "curves.png"
+
+    @property
+    def tensorboard(self) -> Path:
+        """Folder of the files for TensorBoard."""
+        return self.path / "tensorboard"
+
+    @property
     def is_begun(self) -> bool:
         """Whether a run has written here."""
         return self.recipe.is_file()
@@ -75,11 +92,22 @@ class RunFolder:
 
         Args:
             kind: what happened, such as ``step`` or ``validation``.
-            facts: the rest of the line; paths become text.
+            facts: the rest of the line; paths become text, and what is no finite number null,
+                which JSON has no other word for.
+
+        Raises:
+            CheckpointError: the log cannot be written, for instance because the disk is full.
         """
-        line = json.dumps({"kind": kind, "time": round(time.time(), 3), **facts}, default=str)
-        with (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        facts = {"kind": kind, "time": round(time.time(), 3), **facts}
+        line = json.dumps(_finite(facts), default=str, allow_nan=False)
+        try:
+            with self.log_file.open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
+        except OSError as error:
+            raise CheckpointError(
+                f"The log {self.log_file} cannot be written: {error.strerror}. The run can go on "
+                "from its newest state."
+            ) from error
 
     def keep(
         self,
@@ -133,12 +161,25 @@ class RunFolder:
 
 def write_text(path: Path, text: str) -> None:
     """Replace a file by another at once."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace a file by another at once."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(data)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -30,13 +30,16 @@ def read_png(data: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
         chunks[kind] = body
         place += 12 + length
     width, height = (int.from_bytes(chunks[b"IHDR"][i : i + 4], "big") for i in (0, 4))
-    rows = np.frombuffer(zlib.decompress(chunks[b"IDAT"]), np.uint8).reshape(height, width + 1)
+    rows = np.frombuffer(zlib.decompress(chunks[b"IDAT"]), np.uint8).reshape(height, -1)
+    if chunks[b"IHDR"][9] == 2:
+        return rows[:, 1:].reshape(height, width, 3)
     assert len(chunks[b"PLTE"]) == 3 * 256
     return rows[:, 1:]
 
 
-def test_a_picture_holds_its_pixels() -> None:
-    pixels = np.arange(6 * 4, dtype=np.uint8).reshape(6, 4) * 10
+@pytest.mark.parametrize("shape", [(6, 4), (4, 2, 3)])
+def test_a_picture_holds_its_pixels(shape: tuple[int, ...]) -> None:
+    pixels = np.arange(24, dtype=np.uint8).reshape(shape) * 10
     np.testing.assert_array_equal(read_png(write_png(pixels)), pixels)
 
 
