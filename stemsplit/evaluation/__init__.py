@@ -1,5 +1,25 @@
 """Scores of separated stems, and the data sets they are measured on.
 
+```python
+from stemsplit.evaluation import MetricOptions, aggregate, open_dataset, score_track, usdr
+
+scores = []
+for track in open_dataset("musdb"):  # or a folder of any known layout
+    references = {stem: source.read() for stem, source in track.stems.items()}  # (C, N) each
+    estimates = separate(track.mix.read())  # yours: stem name to (C, N)
+    scores.append(
+        score_track(references, estimates, sample_rate=track.sample_rate, track=track.name)
+    )
+for stem, metrics in aggregate(scores).items():
+    print(stem, metrics["sdr"].median, metrics["usdr"].mean)
+
+loss = -usdr(references["vocals"], estimates["vocals"]).mean()  # (..., C, N), on any device
+```
+
+What a metric means, and where it was defined, is said at `bss_eval`, `windowed_sdr` (the SDR of
+BSS Eval v4, and cSDR), `usdr` and `si_sdr`; `MetricOptions` chooses metrics and windows.
+`score_sources` scores files without holding songs in memory.
+
 The public names are resolved on first use, so that nothing is imported that is not needed.
 """
 

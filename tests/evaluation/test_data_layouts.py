@@ -10,7 +10,6 @@ from torch import Tensor
 from stemsplit.errors import DatasetError
 from stemsplit.evaluation.data.dataset import Dataset
 from stemsplit.evaluation.data.layouts import read_layout
-from stemsplit.evaluation.data.sources import Source
 from tests.audio.material import encode, write_wav
 from tests.evaluation.data_sets import (
     CODED_RATE,
@@ -24,10 +23,6 @@ from tests.evaluation.data_sets import (
 )
 
 VALIDATION, TEST = "ANiMAL - Rockshow", "Zeno - Signs"  # two real names
-
-
-def read(source: Source) -> Tensor:
-    return torch.cat(list(source.blocks()), -1)
 
 
 def names(dataset: Dataset) -> list[str]:
@@ -52,8 +47,8 @@ def test_musdb18(tmp_path: Path) -> None:
     assert (track.sample_rate, track.num_samples) == (CODED_RATE, CODED_RATE)
     # Coding at 256 kbit/s moves tones by less than 0.01, and no two stems are nearer than 0.08.
     for stem, signal in stems.items():
-        assert_same(read(track.stems[stem])[:, 4096:-4096], signal[:, 4096:-4096], atol=0.01)
-    assert_same(read(track.mix)[:, 4096:-4096], mix_of(stems)[:, 4096:-4096], atol=0.02)
+        assert_same(track.stems[stem].read()[:, 4096:-4096], signal[:, 4096:-4096], atol=0.01)
+    assert_same(track.mix.read()[:, 4096:-4096], mix_of(stems)[:, 4096:-4096], atol=0.02)
 
 
 def test_musdb18_hq(tmp_path: Path) -> None:
@@ -68,8 +63,8 @@ def test_musdb18_hq(tmp_path: Path) -> None:
     track = dataset[TEST]
     assert tuple(track.stems) == STEMS
     assert track.duration_seconds == 1.0
-    assert_same(read(track.mix), mix_of(stems))
-    assert_same(read(track.stems["bass"]), stems["bass"])
+    assert_same(track.mix.read(), mix_of(stems))
+    assert_same(track.stems["bass"].read(), stems["bass"])
 
 
 def test_songs_of_musdb_are_known_wherever_they_lie(tmp_path: Path) -> None:
@@ -93,7 +88,7 @@ def test_a_folder_of_songs_with_any_stems_in_any_format(tmp_path: Path) -> None:
     assert (dataset.name, dataset.split, dataset.splits) == ("mine", "", ())
     assert names(dataset) == ["a", "b"]
     assert dataset.stems == ("Lead Guitar", "kick")
-    assert_same(read(dataset[0].mix), song()["drums"])
+    assert_same(dataset[0].mix.read(), song()["drums"])
 
 
 def test_without_a_stored_mix_it_is_the_sum(tmp_path: Path) -> None:
@@ -101,7 +96,7 @@ def test_without_a_stored_mix_it_is_the_sum(tmp_path: Path) -> None:
     track = read_layout(tmp_path)[0]
     assert track.stored_mix is None
     assert (track.sample_rate, track.num_samples) == (RATE, RATE)
-    assert_same(read(track.mix), mix_of(song()), atol=1e-6)  # sums in another order
+    assert_same(track.mix.read(), mix_of(song()), atol=1e-6)  # sums in another order
 
 
 def test_splits_have_several_spellings(tmp_path: Path) -> None:
@@ -128,7 +123,7 @@ def test_moisesdb(tmp_path: Path) -> None:
     assert tuple(track.stems) == ("vocals", "other_keys")
     expected = first.clone()
     expected[:, : RATE // 2] += second
-    assert_same(read(track.stems["vocals"]), expected)
+    assert_same(track.stems["vocals"].read(), expected)
     assert track.stems["vocals"].num_samples == RATE
     assert_same(track.stems["vocals"].segment(3000, 2000), expected[:, 3000:5000])
     assert track.num_samples == RATE
@@ -154,7 +149,7 @@ def test_a_folder_for_each_stem(tmp_path: Path) -> None:
         ("take", ["vocals"]),
     ]
     assert dataset[0].stored_mix is not None
-    assert_same(read(dataset["take"].stems["vocals"]), song()["other"])
+    assert_same(dataset["take"].stems["vocals"].read(), song()["other"])
 
 
 def test_one_song_alone(tmp_path: Path) -> None:
@@ -174,7 +169,7 @@ def test_a_table_of_files(tmp_path: Path) -> None:
     table.write_text("song,stem,path\nA,vocals,v.wav\nA,mixture,d.wav\n")
     (track,) = read_layout(table)
     assert (track.name, tuple(track.stems)) == ("A", ("vocals",))
-    assert_same(read(track.mix), song()["drums"])
+    assert_same(track.mix.read(), song()["drums"])
 
 
 @pytest.mark.parametrize(

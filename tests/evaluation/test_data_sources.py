@@ -13,10 +13,6 @@ from tests.audio.material import encode, music, write_wav
 RATE = 8000
 
 
-def read(source: FileSource | SummedSource, sample_rate: int | None = None) -> Tensor:
-    return torch.cat(list(source.blocks(sample_rate)), -1)
-
-
 @pytest.fixture
 def long_and_short(tmp_path: Path) -> tuple[Tensor, Tensor, SummedSource]:
     """A mono signal, a shorter stereo one, and their sum on disk."""
@@ -49,7 +45,7 @@ def test_after_the_end_there_are_zeros(tmp_path: Path) -> None:
 
 def test_a_lossy_file_that_announces_a_little_too_much(tmp_path: Path) -> None:
     source = FileSource(encode(tmp_path / "x.ogg", music(12_345, 2, RATE), RATE))
-    length = read(source).shape[-1]
+    length = source.read().shape[-1]
     for start in range(length - 200, length + 200, 57):
         assert source.segment(start, 300).shape == (2, 300)
 
@@ -61,7 +57,7 @@ def test_sums_are_as_long_as_the_longest_and_as_wide_as_the_widest(
     expected = long.expand(2, -1).clone()
     expected[:, : 2 * RATE] += short
     assert (source.channels, source.num_samples) == (2, 5 * RATE)
-    torch.testing.assert_close(read(source), expected, atol=0, rtol=0)
+    torch.testing.assert_close(source.read(), expected, atol=0, rtol=0)
     for start in (RATE, 2 * RATE - 50, 3 * RATE):
         found = source.segment(start, 100)
         torch.testing.assert_close(found, expected[:, start : start + 100], atol=0, rtol=0)
@@ -71,7 +67,7 @@ def test_sources_are_resampled_as_asked(
     long_and_short: tuple[Tensor, Tensor, SummedSource],
 ) -> None:
     *_, source = long_and_short
-    assert read(source, 2 * RATE).shape == (2, 10 * RATE)
+    assert source.read(2 * RATE).shape == (2, 10 * RATE)
 
 
 def test_parts_of_different_rates_are_refused(tmp_path: Path) -> None:

@@ -51,6 +51,9 @@ class Source(Protocol):
             DecodeError: a file cannot be read, or ends early.
         """
 
+    def read(self, sample_rate: int | None = None) -> Tensor:
+        """The whole signal at once, (C, N); see `blocks`."""
+
     def segment(self, start: int, num_samples: int) -> Tensor:
         """A stretch, decoded from a little before where it begins.
 
@@ -103,6 +106,10 @@ class FileSource:
         reader = AudioReader(self.path, sample_rate=sample_rate, audio_stream=self.audio_stream)
         with reader:
             yield from reader
+
+    def read(self, sample_rate: int | None = None) -> Tensor:
+        """See `Source`."""
+        return torch.cat(list(self.blocks(sample_rate)), -1)
 
     def segment(self, start: int, num_samples: int) -> Tensor:
         """See `Source`."""
@@ -163,6 +170,10 @@ class SummedSource:
         channels = self.channels
         for blocks in in_step([part.blocks(sample_rate) for part in self.parts], channels):
             yield torch.stack(blocks).sum(0)
+
+    def read(self, sample_rate: int | None = None) -> Tensor:
+        """See `Source`."""
+        return torch.cat(list(self.blocks(sample_rate)), -1)
 
     def segment(self, start: int, num_samples: int) -> Tensor:
         """See `Source`."""
