@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 NUM_RESAMPLES = 10_000
 CONFIDENCE = 0.95
 
-_FEWEST_PAIRS = 10
+_FEWEST_ROWS, _FEWEST_PAIRS = 5, 10
 
 _CELLS_AT_ONCE = 1 << 22  # resampled values held in memory together
 
@@ -44,7 +44,7 @@ class Summary:
     """Tracks with a finite value."""
     mean: float
     mean_interval: Interval | None
-    """None with fewer than two tracks."""
+    """None with fewer than five tracks, of which no interval can be believed."""
     median: float
     median_interval: Interval | None
     low: float
@@ -145,12 +145,12 @@ def bootstrap(
         seed: of the drawing; the same seed gives the same interval.
 
     Returns:
-        The central 95 % of the statistic over 10 000 resamples; None with fewer than two rows.
+        The central 95 % of the statistic over 10 000 resamples; None with fewer than five rows.
 
     Source: B. Efron and R. J. Tibshirani, An Introduction to the Bootstrap (1993), section 13.3.
     """
     count = len(values)
-    if count < 2:
+    if count < _FEWEST_ROWS:
         return None
     random = np.random.default_rng(seed)
     at_once = max(1, _CELLS_AT_ONCE // values.size)

@@ -68,7 +68,7 @@ def test_finished_stems_score_what_arithmetic_says(
         assert row["median"] == pytest.approx(12.0, abs=1e-3)
         assert row["mean"] == pytest.approx(12.0, abs=1e-3)
         assert row["count"] == len(NAMES)
-    assert "good       vocals  3       12.00   12.00 to 12.00  12.00" in result.out
+    assert "good       vocals  3       12.00   -     12.00  -" in result.out
 
 
 def test_candidates_are_ranked_and_compared_with_the_baseline(

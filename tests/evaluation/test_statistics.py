@@ -36,17 +36,19 @@ def test_where_all_values_are_infinite_so_is_the_summary() -> None:
 
 
 def test_of_several_stems_their_medians_are_averaged() -> None:
-    rows = [[1.0, 10.0], [2.0, 30.0], [9.0, 20.0], [math.nan, 20.0]]
+    rows = [[1.0, 10.0], [2.0, 30.0], [9.0, 20.0], [math.nan, 20.0], [4.0, 20.0], [4.0, 20.0]]
     found = summarise(rows)
-    assert found.count == 4
-    assert found.median == (2.0 + 20.0) / 2
+    assert found.count == 6
+    assert found.median == (4.0 + 20.0) / 2
     assert found.mean == (4.0 + 20.0) / 2
     assert (found.low, found.high) == (5.5, 20.0)
     assert found.median_interval is not None
     assert found.median_interval.low < found.median < found.median_interval.high
 
 
-def test_one_track_has_no_interval() -> None:
+def test_a_few_tracks_have_no_interval() -> None:
+    assert summarise([5.0, 6.0, 7.0, 8.0]).mean_interval is None
+    assert summarise([5.0, 6.0, 7.0, 8.0, 9.0]).mean_interval is not None
     found = summarise([5.0])
     assert found.mean == found.median == 5.0
     assert found.mean_interval is found.median_interval is None
