@@ -44,6 +44,8 @@ name = "{folder}/network.toml"
 
 [data]
 workers = 0
+cache = true
+cache_dir = "{folder}/cache"
 segment_seconds = 0.5
 
 [[data.sources]]
