@@ -61,5 +61,5 @@ def standing_of_files() -> Standing:
     return Standing(
         verdict="unknown",
         num_seen=0,
-        explanation="finished stems: what made them, and on what that was trained, is not known",
+        explanation="holds finished stems: what made them, and what that has heard, is not known",
     )
