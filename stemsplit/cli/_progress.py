@@ -35,6 +35,8 @@ from stemsplit.separation.events import (
 )
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from stemsplit.checkpoints.download import DownloadProgress
 
 
@@ -208,23 +210,28 @@ class LogReporter(Reporter):
         self.console.result(totals_line(totals, undone))
 
 
+def new_bars() -> "Progress":
+    """Bars on stderr that go when they are done; every task has a `note` beside its share."""
+    from rich.console import Console as RichConsole
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("{task.fields[note]}", markup=False),
+        console=RichConsole(stderr=True, highlight=False),
+        transient=True,
+    )
+
+
 class BarReporter(LogReporter):
     """Shows a bar for the song, one for the batch, and lines above them."""
 
     def __init__(self, console: Console) -> None:
         """Report to a console whose stderr is a terminal."""
-        from rich.console import Console as RichConsole
-        from rich.progress import BarColumn, Progress, TextColumn
-
         super().__init__(console)
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f} %"),
-            TextColumn("{task.fields[note]}", markup=False),
-            console=RichConsole(stderr=True, highlight=False),
-            transient=True,
-        )
+        self._progress = new_bars()
         self._add = self._progress.add_task
         self._song_task: Any = None
         self._batch_task: Any = None

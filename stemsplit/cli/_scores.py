@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from stemsplit.cli._console import Console, Mode, duration
+from stemsplit.cli._progress import new_bars
 from stemsplit.cli._wording import download_note, download_title
 from stemsplit.evaluation.events import (
     EvaluationEvent,
@@ -142,18 +143,8 @@ class _BarReporter(EvaluationReporter):
     """Shows a bar, and lines above it."""
 
     def __init__(self, console: Console) -> None:
-        from rich.console import Console as RichConsole
-        from rich.progress import BarColumn, Progress, TextColumn
-
         super().__init__(console)
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f} %"),
-            TextColumn("{task.fields[note]}", markup=False),
-            console=RichConsole(stderr=True, highlight=False),
-            transient=True,
-        )
+        self._progress = new_bars()
         self._task: Any = None
 
     def __enter__(self) -> Self:
