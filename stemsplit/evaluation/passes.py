@@ -29,7 +29,10 @@ class Signals(Protocol):
 
 @dataclass(frozen=True)
 class SignalsInMemory:
-    """References and estimates that are tensors (C, N) of one shape."""
+    """References and estimates that are tensors (C, N) of one shape.
+
+    Blocks lie where the references do.
+    """
 
     references: Sequence[Tensor]
     """True stems."""
@@ -38,13 +41,12 @@ class SignalsInMemory:
     """In the same order."""
 
     def __iter__(self) -> Iterator[Tensor]:
+        device = self.references[0].device
         for start in range(0, self.references[0].shape[-1], _BLOCK_SAMPLES):
-            yield torch.stack(
-                [
-                    torch.stack([signal[:, start : start + _BLOCK_SAMPLES] for signal in signals])
-                    for signals in (self.references, self.estimates)
-                ]
-            )
+            stretch = slice(start, start + _BLOCK_SAMPLES)
+            references = torch.stack([signal[:, stretch] for signal in self.references])
+            estimates = torch.stack([signal[:, stretch] for signal in self.estimates])
+            yield torch.stack([references, estimates.to(device)])
 
 
 def cut_windows(

@@ -37,7 +37,7 @@ class TrackScores:
     """Stems whose reference or estimate is silent throughout, which have no windowed values."""
 
     num_windows: int
-    """Windows of the track."""
+    """Windows of the track; those of cSDR, a second each, where it is the only windowed metric."""
 
     silent_windows: int
     """Windows without a value, since a reference or an estimate is silent in them."""

@@ -141,31 +141,37 @@ def _score(
     heard = [stem for stem, yes in zip(stems, is_heard, strict=True) if yes]
     rows, are_loose = _windowed(signals_of(heard), sample_rate, options) if heard else ({}, None)
     songs = {"usdr": sums.usdr().tolist(), "si_sdr": sums.si_sdr().tolist()}
-    scores: dict[str, StemScores] = {}
-    for place, stem in enumerate(stems):
-        windows = {
-            name: tuple(values[heard.index(stem)].tolist())
-            for name, values in rows.items()
-            if stem in heard
-        }
-        values: dict[str, float] = {
-            name: songs[name][place] if name in songs else _median(windows.get(name, ()))
-            for name in options.metrics
-        }
-        scores[stem] = StemScores(values=values, windows=windows)
-    main = next((values for name, values in rows.items() if name in BSS_EVAL), None)
-    if main is None:
-        main = next(iter(rows.values()), torch.empty(len(heard), 0))
+    windows = {
+        stem: {name: tuple(values[place].tolist()) for name, values in rows.items()}
+        for place, stem in enumerate(heard)
+    }
+    scores = {
+        stem: _stem_scores(
+            windows.get(stem, {}), {name: row[place] for name, row in songs.items()}, options
+        )
+        for place, stem in enumerate(stems)
+    }
+    first = next(iter(rows.values()), torch.empty(1, 0))
     return TrackScores(
         track=track,
         stems=scores,
         silent_stems=tuple(stem for stem in stems if stem not in heard),
-        num_windows=main.shape[-1],
-        silent_windows=int(main.isnan().all(0).sum()) if len(main) else 0,
+        num_windows=first.shape[-1],
+        silent_windows=int(first.isnan().all(0).sum()),
         window_seconds=options.window_seconds,
         hop_seconds=options.hop_seconds,
         are_filters_loose=are_loose,
     )
+
+
+def _stem_scores(
+    windows: Mapping[str, tuple[float, ...]], songs: Mapping[str, float], options: MetricOptions
+) -> StemScores:
+    values = {
+        name: songs[name] if name in songs else _median(windows.get(name, ()))
+        for name in options.metrics
+    }
+    return StemScores(values={str(name): value for name, value in values.items()}, windows=windows)
 
 
 def _sums(signals: Signals) -> Sums:
@@ -201,7 +207,7 @@ def _windowed(
     if "csdr" in options.metrics:
         is_known = "sdr" in rows and (window, hop) == (second, second)
         rows["csdr"] = rows["sdr"] if is_known else _windowed_sdr(signals, second, second)
-    return {name: rows[name] for name in options.metrics if name in rows}, are_loose
+    return {name: row for name, row in rows.items() if name in options.metrics}, are_loose
 
 
 def _windowed_sdr(signals: Signals, window: int, hop: int) -> Tensor:

@@ -67,34 +67,37 @@ def check_track(track: Track, expected: Collection[str] = ()) -> TrackReport:
         expected: stems that it should have, with ``mixture`` for a stored mix.
     """
     signals = _signals(track)
+    missing = sorted(set(expected) - set(signals))
+    broken = {name: why for name, source in signals.items() if (why := _problem(source))}
     findings = [
-        Finding(kind="missing", stem=name, message=f"{name} is missing", is_error=name != MIX)
-        for name in sorted(set(expected) - set(signals))
+        *(_missing(name) for name in missing),
+        *(_unreadable(why, name) for name, why in broken.items()),
     ]
-    broken = [
-        Finding(kind="unreadable", stem=name, message=str(why), is_error=True)
-        for name, why in ((name, _problem(source)) for name, source in signals.items())
-        if why is not None
-    ]
-    findings += broken
-    good = {name: signals[name] for name in signals if name not in {one.stem for one in broken}}
+    good = {name: source for name, source in signals.items() if name not in broken}
     mismatch = _rates_and_channels(good)
-    findings += mismatch
     measured: _Measured | None = None
     if good and not any(finding.is_error for finding in mismatch):
         try:
             measured = _measure(good)
-            findings += _heard(measured, is_whole=not broken)
+            mismatch += _heard(measured, is_whole=not broken)
         except AudioError as error:
-            findings.append(Finding(kind="unreadable", message=str(error), is_error=True))
+            mismatch.append(_unreadable(error))
     return TrackReport(
         track=track.name,
         split=track.split,
-        findings=tuple(findings),
+        findings=(*findings, *mismatch),
         sample_rate=measured.sample_rate if measured else None,
         num_samples=max(measured.lengths.values()) if measured else None,
         sum_error_db=measured.sum_error_db if measured and not broken else None,
     )
+
+
+def _missing(stem: str) -> Finding:
+    return Finding(kind="missing", stem=stem, message=f"{stem} is missing", is_error=stem != MIX)
+
+
+def _unreadable(why: Exception, stem: str | None = None) -> Finding:
+    return Finding(kind="unreadable", stem=stem, message=str(why), is_error=True)
 
 
 def _signals(track: Track) -> dict[str, Source]:

@@ -1,4 +1,4 @@
-"""MoisesDB: 240 songs with up to eleven stems, each the sum of recordings. Imports no torch.
+"""MoisesDB: 240 songs with up to eleven stems, each the sum of recordings.
 
     SONG/data.json                 artist, song, and the recordings of every stem
     SONG/vocals/RECORDING.wav      one recording, named by its id
