@@ -115,6 +115,7 @@ class StoredModel:
     segment_seconds: float | None = None
     licence: str | None = None
     trained_on: str | None = None
+    trained_sets: tuple[str, ...] = ()
     origin: str = ""
 
 
@@ -345,5 +346,6 @@ def _stored_model(data: dict[str, Any]) -> StoredModel:
         segment_seconds=None if segment is None else float(segment),
         licence=data["licence"],
         trained_on=data["trained_on"],
+        trained_sets=tuple(str(name) for name in data.get("trained_sets", ())),
         origin=str(data["origin"]),
     )

@@ -114,7 +114,6 @@ def list_models(cache: Cache | None = None) -> tuple[ModelDescription, ...]:
 def describe(model: ResolvedModel, cache: Cache) -> ModelDescription:
     """What a resolved model is, with what the cache has of it."""
     stored = {member.id: cache.find(member.id) for member in model.members if not member.path}
-    sets = tuple(dict.fromkeys(one for member in model.members for one in member.trained_sets))
     return ModelDescription(
         name=model.name,
         kind=model.kind,
@@ -131,8 +130,8 @@ def describe(model: ResolvedModel, cache: Cache) -> ModelDescription:
         ),
         licence=model.licence,
         trained_on=model.trained_on,
-        trained_sets=sets,
-        has_musdb_test="musdb:test" in sets,
+        trained_sets=model.trained_sets,
+        has_musdb_test="musdb:test" in model.trained_sets,
         is_recommended=model.is_recommended,
         deprecated_by=model.deprecated_by,
         fingerprint=fingerprint(model, stored),

@@ -83,6 +83,7 @@ def _describe(name: str, repository: str, revision: str | None, cache: Cache) ->
         segment_seconds=bag.segment_seconds if bag else None,
         licence=licence,
         trained_on=first.trained_on or (bag.trained_on if bag else None),
+        trained_sets=tuple(dict.fromkeys(name for info in infos for name in info.trained_sets)),
         origin=f"{hub.endpoint()}/{repository}, commit {found.commit[:12]}",
     )
 

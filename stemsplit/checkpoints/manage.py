@@ -199,6 +199,7 @@ def add_model(
         segment_seconds=model.segment_seconds,
         licence=licence or model.licence,
         trained_on=trained_on or model.trained_on,
+        trained_sets=model.trained_sets,
         origin=str(path.absolute()),
     )
     cache.store_model(stored)

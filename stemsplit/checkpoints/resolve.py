@@ -114,6 +114,7 @@ def from_stored(stored: StoredModel) -> ResolvedModel:
             files=(PublishedFile(**file),) if file else (),
             licence=stored.licence,
             trained_on=stored.trained_on,
+            trained_sets=stored.trained_sets,
         )
         for member, architecture, file in zip(
             stored.members, stored.architectures, files, strict=True

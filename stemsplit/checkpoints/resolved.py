@@ -59,6 +59,12 @@ class ResolvedModel:
         """Training data of the weights, where known; of several, all."""
         return _joined(member.trained_on for member in self.members)
 
+    @property
+    def trained_sets(self) -> tuple[str, ...]:
+        """Public data sets among the training data of any network, as `set:split`."""
+        names = (name for member in self.members for name in member.trained_sets)
+        return tuple(dict.fromkeys(names))
+
     def needed(self, stems: Sequence[str] | None) -> tuple[int, ...]:
         """Positions of the members that have a say in any of these stems; None means all stems.
 

@@ -13,13 +13,16 @@ from pathlib import Path
 from stemsplit.errors import AudioError, DatasetError
 from stemsplit.evaluation.data.dataset import Dataset, Track
 from stemsplit.evaluation.data.find import open_dataset
-from stemsplit.evaluation.data.musdb import TEST_TRACKS
+from stemsplit.evaluation.data.layouts import CODED
+from stemsplit.evaluation.data.musdb import TEST_TRACKS, are_from_musdb
+from stemsplit.evaluation.standing import song_set
 from stemsplit.models.base import ModelConfig
 from stemsplit.training.excerpts import SongSet
 from stemsplit.training.pcm_cache import PcmCache, files_of
 from stemsplit.training.recipe import DataSection, SourceSection, ValidationSection
 from stemsplit.training.songs import FileSong, Song
 
+_PUBLIC = ("musdb", "moisesdb")
 _HELD_OUT = 0.1  # of the songs of a set without parts
 
 _log = logging.getLogger(__name__)
@@ -36,6 +39,9 @@ class Corpus:
 
     held_out: tuple[str, ...] = ()
     """Songs that were kept for validation where the data set does not say which to keep."""
+
+    public_sets: tuple[str, ...] = ()
+    """MUSDB and MoisesDB, as far as they are learnt from, as `set:split` of the catalogue."""
 
     broken: tuple[str, ...] = ()
     """Messages about songs that are left out."""
@@ -91,6 +97,7 @@ def open_corpus(
         training=training,
         validation=reader.songs(judged),
         names=tuple(f"{source.path}:{source.split}" for source in data.sources),
+        public_sets=_public_sets(data.sources),
         held_out=tuple(name for _, _, names in sides for name in names),
         broken=tuple(reader.broken),
     )
@@ -131,6 +138,17 @@ def _dataset(source: SourceSection) -> Dataset:
     if any(dataset.splits) and dataset.split != source.split:
         dataset = open_dataset(source.path, source.split)
     return dataset
+
+
+def _public_sets(sources: Iterable[SourceSection]) -> tuple[str, ...]:
+    found = []
+    for source in sources:
+        dataset = _dataset(source)
+        names = [track.name for track in open_dataset(source.path, "all")]
+        if dataset.layout == CODED and not are_from_musdb(names):
+            continue  # any songs can be in such files
+        found += [song_set(dataset.name, (track.name, track.split)) for track in dataset]
+    return tuple(name for name in dict.fromkeys(found) if name.partition(":")[0] in _PUBLIC)
 
 
 def _keep_apart(learnt: Sequence[Track], judged: Sequence[Track]) -> None:

@@ -53,6 +53,9 @@ class Learner:
     rate: Callable[[int], float]
     """Step to learning rate."""
 
+    loaded_scale: Callable[[int], float]
+    """Step to what the rate of weights that another model gave is multiplied by."""
+
     objective: Objective
     stems: tuple[str, ...]
     """Names of the stems."""
@@ -85,9 +88,9 @@ class Learner:
         Raises:
             TrainingError: the loss is not finite.
         """
-        self.network.train()
+        _set_training(self.network)
         rate = self.rate(step)
-        set_learning_rate(self.optimizer, rate)
+        set_learning_rate(self.optimizer, rate, loaded_scale=self.loaded_scale(step))
         batch = self.prepare(excerpts, step)
         self.optimizer.zero_grad(set_to_none=True)
         parts = self.accumulation_steps
@@ -149,6 +152,16 @@ class Learner:
     def _clip(self) -> Tensor:
         limit = torch.inf if self.clip_norm is None else self.clip_norm
         return nn.utils.clip_grad_norm_(self.network.parameters(), limit)
+
+
+def _set_training(network: nn.Module) -> None:
+    """Let a network learn, but for the statistics of norms whose weights are frozen."""
+    network.train()
+    for module in network.modules():
+        weights = list(module.parameters(recurse=False))
+        is_frozen = bool(weights) and not any(weight.requires_grad for weight in weights)
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and is_frozen:
+            module.eval()
 
 
 def hash_of(numbers: Sequence[int]) -> int:

@@ -1,6 +1,6 @@
 """What makes weights follow their gradients, built from a recipe."""
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -81,6 +81,12 @@ def set_learning_rate(optimizer: Optimizer, lr: float, *, loaded_scale: float = 
         group["lr"] = lr * group["lr_scale"] * (loaded_scale if group["loaded"] else 1.0)
 
 
+def loaded_in(state: Mapping[str, Any]) -> set[str]:
+    """Names of the parameters that were `loaded`, of the state of an optimizer."""
+    groups = (group for group in state["param_groups"] if group["loaded"])
+    return {name for group in groups for name in group["param_names"]}
+
+
 def gradient_norm(parameters: Iterable[nn.Parameter]) -> torch.Tensor:
     """Length of the gradient over all parameters that have one, a scalar."""
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
@@ -98,7 +104,7 @@ def _groups(
             chosen = [name for name in matching if (name in loaded) == is_loaded]
             if chosen:
                 yield {
-                    "params": [remaining.pop(name) for name in chosen],
+                    "params": [(name, remaining.pop(name)) for name in chosen],
                     "lr": section.lr * group.lr_scale,
                     "lr_scale": group.lr_scale,
                     "loaded": is_loaded,

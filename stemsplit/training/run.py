@@ -1,6 +1,7 @@
 """A training from its recipe to its weights: the front door of this floor."""
 
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from stemsplit.training.charts import RunCharts, WandbBoard, find_wandb
 from stemsplit.training.corpus import Corpus, open_corpus
 from stemsplit.training.distributed import Processes, find_processes, join_processes
 from stemsplit.training.events import Event, EventSink, Finished, Notice, SongRead
+from stemsplit.training.optimizers import loaded_in
 from stemsplit.training.pcm_cache import PcmCache
 from stemsplit.training.preflight import preflight
 from stemsplit.training.recipe import TrainingRecipe
@@ -28,8 +30,8 @@ from stemsplit.training.recipe_files import (
 )
 from stemsplit.training.run_folder import RunFolder
 from stemsplit.training.setup import TrainingPlan, build_initial, plan_training
-from stemsplit.training.start import start_from
-from stemsplit.training.state import TrainingState, load_newest
+from stemsplit.training.start import ancestor_of, loaded_names, start_from
+from stemsplit.training.state import Ancestor, TrainingState, load_newest
 from stemsplit.training.trainer import Trainer
 
 
@@ -88,15 +90,7 @@ def train(
         state = load_newest(folder.states, plan.run_hash)
         corpus = _open_corpus(plan, processes, tell)
         network = build_initial(plan)
-        if state is None and recipe.start.model is not None:
-            report = start_from(
-                network,
-                plan.config.stems,
-                plan.architecture,
-                recipe.start.model,
-                offline=options.offline,
-            )
-            tell(Notice(message=str(report)))
+        ancestor, loaded = _start(plan, network, state, options, tell)
         charts = RunCharts(folder, on_event, first_step=1 if state is None else state.step + 1)
         trainer = Trainer(
             plan=plan,
@@ -106,7 +100,9 @@ def train(
             processes=processes,
             on_event=charts,
             stop=stop or threading.Event(),
-            info=_info(plan, corpus),
+            info=_info(plan, corpus, ancestor),
+            ancestor=ancestor,
+            loaded=loaded,
         )
         if not _check_first(trainer, network, state, options, tell):
             return None
@@ -148,6 +144,28 @@ def resume(
 def default_cache() -> Path:
     """Where decoded songs are kept if a recipe does not say."""
     return platformdirs.user_cache_path("stemsplit") / "songs"
+
+
+def _start(
+    plan: TrainingPlan,
+    network: nn.Module,
+    state: TrainingState | None,
+    options: RunOptions,
+    tell: EventSink,
+) -> tuple[Ancestor | None, Collection[str]]:
+    """Give the network the weights that the recipe names, unless there is a state to go on from.
+
+    Returns:
+        What the weights were at first, and the names of the parameters that it gave.
+    """
+    if state is not None:
+        return state.ancestor, loaded_in(state.optimizer)
+    model = plan.recipe.start.model
+    if model is None:
+        return None, ()
+    report = start_from(network, plan.config, plan.architecture, model, offline=options.offline)
+    tell(Notice(message=str(report)))
+    return ancestor_of(model, offline=options.offline), loaded_names(report, network)
 
 
 def _check_first(
@@ -207,8 +225,13 @@ def _open_corpus(plan: TrainingPlan, processes: Processes, tell: EventSink) -> C
     return corpus or read(False)
 
 
-def _info(plan: TrainingPlan, corpus: Corpus) -> CheckpointInfo:
+def _info(plan: TrainingPlan, corpus: Corpus, ancestor: Ancestor | None) -> CheckpointInfo:
     config = plan.config
+    trained_on, trained_sets = ", ".join(corpus.names), corpus.public_sets
+    if ancestor is not None:
+        before = ancestor.trained_on or "data that it does not state"
+        trained_on += f"; before that, as {ancestor.name}, on: {before}"
+        trained_sets = tuple(dict.fromkeys((*trained_sets, *ancestor.trained_sets)))
     return CheckpointInfo(
         architecture=plan.architecture,
         config=config_to_dict(config),
@@ -216,7 +239,8 @@ def _info(plan: TrainingPlan, corpus: Corpus) -> CheckpointInfo:
         sample_rate=config.sample_rate,
         channels=config.channels,
         origin=f"stemsplit train, recipe {recipe_hash(plan.recipe)[:12]}",
-        trained_on=", ".join(corpus.names),
+        trained_on=trained_on,
+        trained_sets=trained_sets,
     )
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import cast
@@ -108,6 +108,7 @@ def build_learner(
     *,
     device: torch.device,
     processes: Processes,
+    loaded: Container[str] = (),
 ) -> Learner:
     """All that a step needs.
 
@@ -117,6 +118,7 @@ def build_learner(
         network: built from the configuration of the phase; moved to the device.
         device: where to train.
         processes: that train together.
+        loaded: names of parameters that another model gave.
 
     Raises:
         ConfigError: the recipe names weights that the network does not have, or its batch cannot
@@ -127,7 +129,7 @@ def build_learner(
     network = network.to(device)
     if recipe.channels_last:
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = build_optimizer(recipe.optim, network, freeze=recipe.start.freeze)
+    optimizer = build_optimizer(recipe.optim, network, freeze=recipe.start.freeze, loaded=loaded)
     trained = cast("nn.Module", torch.compile(network)) if recipe.compile else network
     return Learner(
         network=processes.wrap(trained, device),
@@ -140,6 +142,7 @@ def build_learner(
             steps_per_epoch=recipe.steps_per_epoch,
             rewarm=(plan.steps(phase).start, phase.rewarm_steps),
         ),
+        loaded_scale=partial(_loaded_scale, recipe=recipe),
         objective=Objective(recipe.loss, num_stems=len(plan.config.stems)),
         stems=plan.config.stems,
         augmentation=Augmentation(recipe.augment, plan.config.sample_rate),
@@ -158,6 +161,13 @@ def build_learner(
         clip_norm=recipe.optim.clip_norm,
         seed=recipe.seed,
     )
+
+
+def _loaded_scale(step: int, recipe: TrainingRecipe) -> float:
+    """What the learning rate of loaded weights is multiplied by at a step."""
+    start = recipe.start
+    is_early = step < start.loaded_lr_epochs * recipe.steps_per_epoch
+    return start.loaded_lr_scale if is_early else 1.0
 
 
 def _frugal(phases: Sequence[Phase], recipe: TrainingRecipe) -> list[Phase]:

@@ -1,19 +1,25 @@
 """Beginning with the weights of another model.
 
-What has the same name and shape is taken over. Where only the number of stems differs, the weights
-of stems that both have are taken over, and those of new stems stay random.
+What has the same name and shape is taken over. Of weights that every stem has its own part of, the
+parts of stems that both networks have are taken over, in whatever order the stems are; those of new
+stems stay random.
 
 Shapes: S stems.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
+from stemsplit.checkpoints.describe import describe_model
 from stemsplit.checkpoints.load import LoadedMember, load_model
+from stemsplit.checkpoints.resolve import resolve
 from stemsplit.errors import ConfigError
+from stemsplit.models.base import ModelConfig
+from stemsplit.models.registry import build_network
+from stemsplit.training.state import Ancestor
 
 
 @dataclass(frozen=True)
@@ -22,10 +28,10 @@ class StartReport:
 
     model: str
     loaded: tuple[str, ...]
-    """Taken over as they were."""
+    """Taken over, with the parts of all stems of the network."""
 
     partly: tuple[str, ...]
-    """Taken over for the stems that both networks have."""
+    """Taken over for the stems that both networks have; random for the others."""
 
     new: tuple[str, ...]
     """Not in the other network, or of another shape there: random."""
@@ -48,7 +54,7 @@ class StartReport:
 
 def start_from(
     network: nn.Module,
-    stems: Sequence[str],
+    config: ModelConfig,
     architecture: str,
     model: str,
     *,
@@ -58,44 +64,63 @@ def start_from(
 
     Args:
         network: changed in place.
-        stems: its stems.
+        config: that it was built from.
         architecture: its name in the registry.
-        model: as `--model` takes it; a single network, or a bag of which exactly one is of this
-            architecture.
+        model: as `--model` takes it; a single network, or a bag of which exactly one of this
+            architecture has a say in the stems of the network.
         offline: never open a network connection.
 
     Raises:
         UnknownModelError: there is no such model.
         ConfigError: none of its networks fits, or several do.
     """
-    member = _member(load_model(model, offline=offline).members, architecture, model)
+    member = _member(model, config.stems, architecture, offline=offline)
+    stem_axes = _stem_axes(network, config, architecture)
+    given = member.config.stems
+    pairs = [(place, given.index(stem)) for place, stem in enumerate(config.stems) if stem in given]
+    counts = len(config.stems), len(given)
     own = network.state_dict()
     theirs = member.network.state_dict()
     loaded, partly, new = [], [], []
     for name, tensor in own.items():
-        given = theirs.get(name)
-        if given is None:
+        axes = stem_axes[name]
+        if name not in theirs or not _copy(tensor, theirs[name], axes, pairs, counts):
             new.append(name)
-        elif given.shape == tensor.shape:
-            tensor.copy_(given)
-            loaded.append(name)
-        elif _copy_stems(tensor, stems, given, member.config.stems):
+        elif axes and len(pairs) < len(config.stems):
             partly.append(name)
         else:
-            new.append(name)
-    if not loaded:
+            loaded.append(name)
+    if not loaded and not partly:
         raise ConfigError(f"Nothing of {model} fits this network: its sizes are all different.")
     unused = tuple(name for name in theirs if name not in own)
     return StartReport(model, tuple(loaded), tuple(partly), tuple(new), unused)
 
 
+def ancestor_of(model: str, *, offline: bool = False) -> Ancestor:
+    """What is known of a model that a run begins with.
+
+    Raises:
+        UnknownModelError: there is no such model.
+    """
+    known = describe_model(model, offline=offline)
+    return Ancestor(
+        name=model,
+        licence=known.licence,
+        trained_on=known.trained_on,
+        trained_sets=known.trained_sets,
+    )
+
+
 def loaded_names(report: StartReport, network: nn.Module) -> tuple[str, ...]:
-    """Names of the parameters that were taken over, wholly or in part."""
-    taken = {*report.loaded, *report.partly}
-    return tuple(name for name, _ in network.named_parameters() if name in taken)
+    """Names of the parameters that were taken over with the parts of all stems."""
+    loaded = set(report.loaded)
+    return tuple(name for name, _ in network.named_parameters() if name in loaded)
 
 
-def _member(members: Sequence[LoadedMember], architecture: str, model: str) -> LoadedMember:
+def _member(model: str, stems: Sequence[str], architecture: str, *, offline: bool) -> LoadedMember:
+    known = resolve(model, offline=offline).stems
+    common = [stem for stem in stems if stem in known]
+    members = load_model(model, stems=common or None, offline=offline).members
     fitting = [member for member in members if member.architecture == architecture]
     if len(fitting) == 1:
         return fitting[0]
@@ -108,28 +133,55 @@ def _member(members: Sequence[LoadedMember], architecture: str, model: str) -> L
     raise ConfigError(f"{model} is of architecture {kinds}, and the network is {architecture}.")
 
 
-def _copy_stems(
-    tensor: Tensor, stems: Sequence[str], given: Tensor, given_stems: Sequence[str]
+def _stem_axes(
+    network: nn.Module, config: ModelConfig, architecture: str
+) -> dict[str, tuple[int, ...]]:
+    """For every tensor, the axes along which one more stem makes it longer."""
+    with torch.device("meta"):
+        more = replace(config, stems=(*config.stems, "+".join((*config.stems, "more"))))
+        larger = build_network(architecture, more).state_dict()
+    return {
+        name: tuple(
+            axis for axis, size in enumerate(tensor.shape) if larger[name].shape[axis] != size
+        )
+        for name, tensor in network.state_dict().items()
+    }
+
+
+def _copy(
+    tensor: Tensor,
+    given: Tensor,
+    axes: Sequence[int],
+    pairs: Sequence[tuple[int, int]],
+    counts: tuple[int, int],
 ) -> bool:
-    """Copy the parts of common stems along the axis that counts stems; False if there is none."""
-    axes = _different_axes(tensor, given)
-    common = [stem for stem in stems if stem in given_stems]
-    if len(axes) != 1 or not common:
+    """Copy what two tensors have in common; False if that is nothing.
+
+    Args:
+        tensor: to copy into.
+        given: to copy from.
+        axes: along which stems have parts of their own, in both.
+        pairs: places of stems that both have, in each of them.
+        counts: S of each of them.
+    """
+    if tensor.dim() != given.dim() or (axes and not pairs):
         return False
-    (axis,) = axes
-    ours, rest = divmod(tensor.shape[axis], len(stems))
-    theirs, their_rest = divmod(given.shape[axis], len(given_stems))
-    if rest or their_rest or ours != theirs:
+    into = [torch.arange(size) for size in tensor.shape]
+    for axis in axes:
+        size, rest = divmod(tensor.shape[axis], counts[0])
+        if rest or given.shape[axis] != size * counts[1]:
+            return False
+        into[axis] = _places([ours for ours, _ in pairs], size)
+        given = given.index_select(axis, _places([theirs for _, theirs in pairs], size))
+    if given.shape != tuple(len(places) for places in into):
         return False
-    into = torch.unflatten(tensor, axis, (len(stems), ours))
-    out_of = torch.unflatten(given, axis, (len(given_stems), theirs))
-    for stem in common:
-        source = out_of.select(axis, list(given_stems).index(stem))
-        into.select(axis, list(stems).index(stem)).copy_(source)
+    if axes:
+        tensor[torch.meshgrid(*into, indexing="ij")] = given
+    else:
+        tensor.copy_(given)
     return True
 
 
-def _different_axes(first: Tensor, second: Tensor) -> list[int]:
-    if first.dim() != second.dim():
-        return []
-    return [axis for axis in range(first.dim()) if first.shape[axis] != second.shape[axis]]
+def _places(stems: Sequence[int], size: int) -> Tensor:
+    """Where the parts of stems lie along an axis, of which every stem has `size` in a row."""
+    return (torch.tensor(stems)[:, None] * size + torch.arange(size)).flatten()

@@ -38,6 +38,17 @@ class BestCheckpoint:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Ancestor:
+    """A model whose weights a run began with; what is known of it holds for the run as well."""
+
+    name: str
+    licence: str | None
+    trained_on: str | None
+    trained_sets: tuple[str, ...]
+    """As in `stemsplit.checkpoints.weights.CheckpointInfo`."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingState:
     """Everything that changes while a network is trained."""
 
@@ -70,6 +81,9 @@ class TrainingState:
     audio_seconds: float = 0.0
     """Audio the network has heard so far."""
 
+    ancestor: Ancestor | None = None
+    """What the weights were at first; None for random ones."""
+
 
 def save_state(folder: Path, state: TrainingState) -> Path:
     """Write a state, and delete all but the newest two.
@@ -86,6 +100,7 @@ def save_state(folder: Path, state: TrainingState) -> Path:
     temporary = folder / f".{path.name}.{os.getpid()}.tmp"
     data = {entry.name: getattr(state, entry.name) for entry in fields(state)}
     data["best"] = [asdict(best) for best in state.best]
+    data["ancestor"] = None if state.ancestor is None else asdict(state.ancestor)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
@@ -145,6 +160,8 @@ def _read(path: Path) -> TrainingState:
         # Tensors, numbers and plain containers only: nothing in the file is run.
         data = torch.load(path, map_location="cpu", weights_only=True)
         data["best"] = tuple(BestCheckpoint(**best) for best in data["best"])
+        if data["ancestor"] is not None:
+            data["ancestor"] = Ancestor(**data["ancestor"])
         return TrainingState(**data)
     except (
         OSError,

@@ -4,7 +4,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -30,7 +30,7 @@ from stemsplit.training.learner import Learner, StepReport
 from stemsplit.training.phases import Phase
 from stemsplit.training.run_folder import RunFolder
 from stemsplit.training.setup import TrainingPlan, build_learner
-from stemsplit.training.state import BestCheckpoint, TrainingState, save_state
+from stemsplit.training.state import Ancestor, BestCheckpoint, TrainingState, save_state
 from stemsplit.training.validation import Validation, validate
 
 _REPORT_SECONDS = 5.0  # from one report of steps to the next
@@ -68,6 +68,12 @@ class Trainer:
     stop: threading.Event
     info: CheckpointInfo
     """What the weights will say about themselves."""
+
+    ancestor: Ancestor | None = None
+    """What the weights were at first; None for random ones."""
+
+    loaded: Container[str] = ()
+    """Names of the parameters that the ancestor gave."""
 
     progress: Progress = field(default_factory=Progress)
 
@@ -149,7 +155,14 @@ class Trainer:
         """A learner with the weights of `network`, or with all that was held from another one."""
         own = build_network(self.plan.architecture, phase.network.config)
         own.load_state_dict(network.state_dict())
-        learner = build_learner(self.plan, phase, own, device=self.device, processes=self.processes)
+        learner = build_learner(
+            self.plan,
+            phase,
+            own,
+            device=self.device,
+            processes=self.processes,
+            loaded=self.loaded,
+        )
         if held is not None:
             learner.load(held)
         return learner
@@ -303,6 +316,7 @@ class Trainer:
                     best=self.progress.best,
                     seconds=self.progress.seconds,
                     audio_seconds=self.progress.audio_seconds,
+                    ancestor=self.ancestor,
                     **learner.state(),
                 ),
             )

@@ -171,10 +171,12 @@ def test_a_revision_of_the_hub_is_kept_apart(server: Server, tmp_path: Path) -> 
 
 
 def test_our_own_file_on_the_hub_runs(server: Server, tmp_path: Path) -> None:
-    data = tiny.write_own(tmp_path / "x.safetensors", seed=4).read_bytes()
+    own = tiny.write_own(tmp_path / "x.safetensors", seed=4, trained_sets=("musdb:train",))
+    data = own.read_bytes()
     server.repositories["me/mine"] = Repository({"mine.safetensors": data}, licence=None)
     assert_seed(load_model("hf:me/mine"), 0, seed=4)
     assert describe_model("hf:me/mine").licence is None
+    assert describe_model("hf:me/mine").trained_sets == ("musdb:train",)
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,13 @@ def test_a_registered_model_outlives_its_files(folder: Path) -> None:
     assert model.fingerprint == describe_model("mine").fingerprint
 
 
+def test_a_registered_model_keeps_what_it_was_trained_on(tmp_path: Path) -> None:
+    path = tiny.write_own(tmp_path / "a.safetensors", trained_sets=("musdb:train",))
+    assert add_model(path, "mine").trained_sets == ("musdb:train",)
+    path.unlink()
+    assert describe_model("mine").trained_sets == ("musdb:train",)
+
+
 def test_registering_again_replaces_only_when_told(folder: Path) -> None:
     add_model(folder, "mine")
     with pytest.raises(UnknownModelError, match="'mine' is registered already"):

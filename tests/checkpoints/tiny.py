@@ -82,7 +82,13 @@ def write_legacy(
     return path
 
 
-def write_own(path: Path, *, seed: int = 0, kwargs: dict[str, Any] | None = None) -> Path:
+def write_own(
+    path: Path,
+    *,
+    seed: int = 0,
+    kwargs: dict[str, Any] | None = None,
+    trained_sets: tuple[str, ...] = (),
+) -> Path:
     """A checkpoint of our own."""
     kwargs = kwargs or options()
     architecture, config, weights = registry.import_reference(
@@ -94,6 +100,7 @@ def write_own(path: Path, *, seed: int = 0, kwargs: dict[str, Any] | None = None
         stems=config.stems,
         sample_rate=config.sample_rate,
         channels=config.channels,
+        trained_sets=trained_sets,
     )
     write_checkpoint(path, weights, info)
     return path

@@ -11,6 +11,12 @@ from stemsplit.models.base import ModelConfig
 from stemsplit.training.corpus import Corpus, open_corpus
 from stemsplit.training.pcm_cache import PcmCache
 from stemsplit.training.recipe import DataSection, SourceSection, ValidationSection
+from tests.evaluation.data_sets import (
+    CODED_RATE,
+    song,
+    write_coded_song,
+    write_described_song,
+)
 from tests.training.sets import RATE, tones, write_song
 
 CONFIG = ModelConfig(sample_rate=RATE)
@@ -22,10 +28,16 @@ def write_set(folder: Path, *names: str) -> Path:
     return folder
 
 
-def open_sets(*paths: Path, validation: ValidationSection | None = None, **data: object) -> Corpus:
+def open_sets(
+    *paths: Path,
+    validation: ValidationSection | None = None,
+    rate: int = RATE,
+    **data: object,
+) -> Corpus:
     sources = tuple(SourceSection(path=str(path)) for path in paths)
     section = DataSection(sources=sources, **data)  # type: ignore[arg-type]
-    return open_corpus(section, validation or ValidationSection(), CONFIG)
+    config = ModelConfig(sample_rate=rate)
+    return open_corpus(section, validation or ValidationSection(), config)
 
 
 def names(corpus: Corpus) -> tuple[list[str], list[str]]:
@@ -68,6 +80,30 @@ def test_a_test_song_of_musdb_is_left_alone_wherever_it_lies(tmp_path: Path) -> 
     asked_for = DataSection(sources=(SourceSection(path=str(tmp_path), split="test"),))
     with pytest.raises(DatasetError, match=f"{test_song} belongs to the test part"):
         open_corpus(asked_for, ValidationSection(), CONFIG)
+
+
+def test_songs_of_musdb_are_named_as_the_catalogue_names_them(tmp_path: Path) -> None:
+    write_set(tmp_path / "musdb/train", sorted(VALIDATION_TRACKS)[0], "Some Band - Some Song")
+    write_set(tmp_path / "own", "a", "b")
+    assert open_sets(tmp_path / "musdb", tmp_path / "own").public_sets == ("musdb:train",)
+    assert open_sets(tmp_path / "own").public_sets == ()
+
+
+def test_songs_of_moisesdb_are_named(tmp_path: Path) -> None:
+    for title in ("one", "two"):
+        stems = {name: [signal] for name, signal in tones(0.5).items()}
+        write_described_song(tmp_path / title, stems, artist="Band", title=title)
+    assert open_sets(tmp_path).public_sets == ("moisesdb:",)
+
+
+def test_any_songs_may_lie_in_files_like_those_of_musdb(tmp_path: Path) -> None:
+    for title in ("one", "two"):
+        write_coded_song(tmp_path / f"train/{title}.stem.mp4", song(0.5, CODED_RATE))
+    write_coded_song(tmp_path / "valid/three.stem.mp4", song(0.5, CODED_RATE))
+    assert open_sets(tmp_path, rate=CODED_RATE).public_sets == ()
+    known = sorted(VALIDATION_TRACKS)[0]
+    write_coded_song(tmp_path / f"valid/{known}.stem.mp4", song(0.5, CODED_RATE))
+    assert open_sets(tmp_path, rate=CODED_RATE).public_sets == ("musdb:train",)
 
 
 def test_a_song_on_both_sides_is_refused_under_any_spelling(tmp_path: Path) -> None:
