@@ -241,9 +241,20 @@ class Separator:
         yield from self.stream_prepared(prepared, on_progress=on_progress)
 
     def prepare(
-        self, path: Path, *, start_seconds: float = 0.0, stop_seconds: float | None = None
+        self,
+        path: Path,
+        *,
+        start_seconds: float = 0.0,
+        stop_seconds: float | None = None,
+        sample_rate: int | None = None,
     ) -> PreparedSong:
         """Read a file once for its length and statistics; may run beside a separation.
+
+        Args:
+            path: any file that ffmpeg reads.
+            start_seconds: where to begin.
+            stop_seconds: where to stop; None is the end.
+            sample_rate: that the song and its stems shall have, in Hz; None is the file's own.
 
         Raises:
             AudioError: the file cannot be read, or holds no samples.
@@ -251,7 +262,10 @@ class Separator:
         spooled = spool_if_pipe(path, self.cancel)
         with called(path, spooled):
             reader = AudioReader(
-                spooled.path, start_seconds=start_seconds, stop_seconds=stop_seconds
+                spooled.path,
+                sample_rate=sample_rate,
+                start_seconds=start_seconds,
+                stop_seconds=stop_seconds,
             )
             prepared = self._prepare(
                 path, reader.__iter__, reader.sample_rate, reader.channels, info=reader.info

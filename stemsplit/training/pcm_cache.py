@@ -7,7 +7,6 @@ Shapes: S stems, C audio channels, N samples.
 
 import hashlib
 import json
-import math
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,10 +22,9 @@ from torch import Tensor
 
 from stemsplit.errors import AudioError, DatasetError
 from stemsplit.evaluation.data.sources import FileSource, Source, SummedSource, in_step
-from stemsplit.training.songs import FileSong, LevelSums
+from stemsplit.training.pcm_writer import FULL_SCALE, SAMPLE_BYTES, PcmWriter
+from stemsplit.training.songs import FileSong
 
-_FULL_SCALE = 32_767
-_BYTES = 2  # per sample
 _VERSION = 1
 
 
@@ -39,29 +37,30 @@ class CachedSong:
     """Its folder in the cache."""
 
     @cached_property
-    def _facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, Any]:
+        """What is known of it besides its samples."""
         facts: dict[str, Any] = json.loads((self.folder / "song.json").read_text())
         return facts
 
     @property
     def num_samples(self) -> int:
         """See `stemsplit.training.songs.Song`."""
-        return int(self._facts["shape"][-1])
+        return int(self.facts["shape"][-1])
 
     @property
     def level(self) -> float:
         """See `stemsplit.training.songs.Song`."""
-        return float(self._facts["level"])
+        return float(self.facts["level"])
 
     @cached_property
     def _samples(self) -> "np.memmap[Any, np.dtype[np.int16]]":
-        shape = tuple(self._facts["shape"])
+        shape = tuple(self.facts["shape"])
         return np.memmap(self.folder / "samples.pcm", dtype=np.int16, mode="r", shape=shape)
 
     def read(self, start: int, num_samples: int) -> Tensor:
         """See `stemsplit.training.songs.Song`."""
         found = np.array(self._samples[:, :, start : start + num_samples], dtype=np.float32)
-        stems = torch.from_numpy(found) * (self._facts["scale"] / _FULL_SCALE)
+        stems = torch.from_numpy(found) * (self.facts["scale"] / FULL_SCALE)
         return torch.nn.functional.pad(stems, (0, num_samples - stems.shape[-1]))
 
 
@@ -104,7 +103,7 @@ class PcmCache:
         """
         folder = self._folder_of(song)
         if not self._is_here(song):
-            with _made_whole(folder) as making:
+            with made_whole(folder) as making:
                 _decode(song, making)
         return CachedSong(song.name, folder)
 
@@ -118,7 +117,7 @@ class PcmCache:
 def _identity(song: FileSong) -> str:
     """Changes with the files of a song, and with what is made of them."""
     files = {
-        name: [_file_facts(file) for file in files_of(source)]
+        name: [file_facts(file) for file in files_of(source)]
         for name, source in song.track.stems.items()
     }
     parts = [_VERSION, song.sample_rate, song.channels, song.parts, files]
@@ -134,20 +133,21 @@ def files_of(source: Source) -> Iterator[FileSource]:
         yield source
 
 
-def _file_facts(source: FileSource) -> list[Any]:
+def file_facts(source: FileSource) -> list[Any]:
+    """What changes when a file does."""
     stat = source.path.stat()
     return [str(source.path.resolve()), source.audio_stream, stat.st_size, stat.st_mtime_ns]
 
 
 def _bytes(song: FileSong) -> int:
     try:
-        return len(song.parts) * song.channels * song.num_samples * _BYTES
+        return len(song.parts) * song.channels * song.num_samples * SAMPLE_BYTES
     except (AudioError, DatasetError):  # told when it is decoded
         return 0
 
 
 @contextmanager
-def _made_whole(folder: Path) -> Iterator[Path]:
+def made_whole(folder: Path) -> Iterator[Path]:
     """A folder beside `folder` that takes its place when all went well."""
     making = folder.with_name(f".{folder.name}-{os.getpid()}")
     shutil.rmtree(making, ignore_errors=True)
@@ -166,33 +166,15 @@ def _made_whole(folder: Path) -> Iterator[Path]:
 
 
 def _decode(song: FileSong, folder: Path) -> None:
-    scale = 1
-    peak, sums = _write(song, folder / "samples.pcm", scale)
-    if peak > scale:  # again, so that nothing is clipped
-        scale = math.ceil(peak)
-        _, sums = _write(song, folder / "samples.pcm", scale)
-    shape = (len(song.parts), song.channels, sums.num_samples)
-    # Blocks come side by side; a song is read stem by stem.
-    blocks = np.fromfile(folder / "samples.pcm", dtype=np.int16).reshape(-1, shape[0] * shape[1])
-    np.ascontiguousarray(blocks.T).tofile(folder / "samples.pcm")
-    facts = {"name": song.name, "shape": shape, "scale": scale, "level": sums.level}
-    (folder / "song.json").write_text(json.dumps(facts, indent=1))
-
-
-def _write(song: FileSong, path: Path, scale: int) -> tuple[float, LevelSums]:
-    """Write interleaved samples; returns the peak of the stems, and the sums of the mix."""
     names = list(song.track.stems)
     streams = [song.track.stems[name].blocks(song.sample_rate) for name in names]
-    peak, sums = 0.0, LevelSums()
-    with path.open("wb") as file:
+    with PcmWriter(folder, len(song.parts), song.channels) as writer:
         for blocks in in_step(streams, song.channels):
             signals = dict(zip(names, blocks, strict=True))
             silence = torch.zeros_like(blocks[0])
-            stems = torch.stack(
-                [sum((signals[name] for name in part), start=silence) for part in song.parts]
+            writer.write(
+                torch.stack(
+                    [sum((signals[name] for name in part), start=silence) for part in song.parts]
+                )
             )
-            peak = max(peak, stems.abs().max().item())
-            samples = (stems * (_FULL_SCALE / scale)).round().clamp(-_FULL_SCALE, _FULL_SCALE)
-            file.write(samples.flatten(0, 1).t().to(torch.int16).numpy().tobytes())
-            sums.add(stems)
-    return peak, sums
+        writer.finish(song.name)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tracemalloc
 from collections import namedtuple
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 import torch
 
 from stemsplit.errors import AudioError, DatasetError
-from stemsplit.training.pcm_cache import PcmCache
+from stemsplit.training.pcm_cache import CachedSong, PcmCache
+from stemsplit.training.pcm_writer import PcmWriter
 from stemsplit.training.songs import FileSong
 from tests.training.sets import RATE, STEMS, tones, write_song
 
@@ -75,3 +77,21 @@ def test_a_disk_without_room_is_named_before_the_work(
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10, 9, 1))
     with pytest.raises(DatasetError, match=r"needs 0\.0 GB more .* has 0\.0 GB free"):
         PcmCache(tmp_path / "cache").check_space([song_of(tmp_path)])
+
+
+def test_memory_does_not_grow_with_a_song(tmp_path: Path) -> None:
+    piece = torch.rand(5, 2, 40_000)
+    (tmp_path / "song").mkdir()
+    with PcmWriter(tmp_path / "song", 5, 2) as writer:
+        for _ in range(40):
+            writer.write(piece)
+        tracemalloc.start()
+        writer.finish("song")
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    whole = (tmp_path / "song" / "samples.pcm").stat().st_size
+    assert whole == 40 * piece.numel() * 2
+    # One piece of a row in 32 bits, as three copies while it is scaled; all rows are ten times it.
+    assert peak < 4 * 1_048_576 * 4 + 1e6
+    read = CachedSong("song", tmp_path / "song").read(39 * 40_000, 40_000)
+    torch.testing.assert_close(read, piece, rtol=0, atol=HALF_A_STEP)
