@@ -31,7 +31,7 @@ from stemsplit.models.registry import (
     variant_rows,
 )
 from stemsplit.models.serialization import from_plain
-from stemsplit.models.toml_tables import merge, read_table
+from stemsplit.models.toml_tables import follow, merge, read_table
 
 SUFFIX = ".toml"
 
@@ -104,13 +104,10 @@ def _read_file(path: Path, extending: Sequence[Path]) -> NamedNetwork:
 
     Args:
         path: the file.
-        extending: the files that led here, resolved, to see where they go in circles.
+        extending: see `follow`.
     """
     table = _parse(path)
-    if path.resolve() in extending:
-        circle = " extends ".join(file.name for file in (*extending, path))
-        raise ConfigError(f"{path}: its files extend each other in a circle: {circle}.")
-    base = _base(path, table.get("extends"), (*extending, path.resolve()))
+    base = _base(path, table.get("extends"), follow(path, extending))
     name, summary = (_text(path, table, key) for key in ("name", "summary"))
     if name is None:
         name = path.stem

@@ -1,7 +1,7 @@
 """Tables of TOML files, and how one changes another. Nothing here imports torch."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,22 @@ def read_table(path: Path) -> dict[str, Any]:
     except ValueError as error:  # of the encoding, the syntax, or a number without end
         reason = str(error).partition("\n")[0].rstrip(".")
         raise ConfigError(f"{path} is no TOML file: {reason}.") from error
+
+
+def follow(path: Path, extending: Sequence[Path]) -> tuple[Path, ...]:
+    """The files that led to a file by their `extends`, and the file itself.
+
+    Args:
+        path: the file.
+        extending: what this returned for the file that extends it; empty for the first one.
+
+    Raises:
+        ConfigError: the file is among them.
+    """
+    if path.resolve() in extending:
+        circle = " extends ".join(file.name for file in (*extending, path))
+        raise ConfigError(f"{path}: its files extend each other in a circle: {circle}.")
+    return (*extending, path.resolve())
 
 
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

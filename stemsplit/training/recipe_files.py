@@ -25,7 +25,7 @@ from typing import Any
 from stemsplit.errors import ConfigError, suggest
 from stemsplit.models.overrides import override
 from stemsplit.models.serialization import from_plain, to_plain
-from stemsplit.models.toml_tables import merge, read_table
+from stemsplit.models.toml_tables import follow, merge, read_table
 from stemsplit.training.recipe import TrainingRecipe
 
 _SUFFIX = ".toml"
@@ -97,7 +97,7 @@ def _folder() -> Path:
 
 
 def _load(name: str | Path, extending: Sequence[Path]) -> TrainingRecipe:
-    """The recipe of a name or a file, whose `extends` led through the files `extending`."""
+    """The recipe of a name or a file; for `extending` see `follow`."""
     if isinstance(name, Path) or name.endswith(_SUFFIX):
         return _read_file(_expand(name), extending)
     if name not in shipped_recipes():
@@ -108,11 +108,8 @@ def _load(name: str | Path, extending: Sequence[Path]) -> TrainingRecipe:
 
 
 def _read_file(path: Path, extending: Sequence[Path]) -> TrainingRecipe:
-    if path.resolve() in extending:
-        circle = " extends ".join(file.name for file in (*extending, path))
-        raise ConfigError(f"{path}: its files extend each other in a circle: {circle}.")
     table = _parse(path)
-    base = _base(path, table.pop("extends", None), (*extending, path.resolve()))
+    base = _base(path, table.pop("extends", None), follow(path, extending))
     try:
         return from_plain(TrainingRecipe, merge(to_plain(base), table), prefix="")
     except ConfigError as error:
