@@ -23,7 +23,7 @@ _TAKES = 2  # sounds of the same stroke, so that no two in a row are equal
 _PANS = {"hat": -0.35, "open": -0.35, "ride": 0.45, "crash": -0.5, "splash": 0.3, "tom high": -0.4,
          "tom": 0.05, "tom low": 0.45, "shaker": 0.5, "tambourine": -0.5, "cowbell": 0.3,
          "conga": 0.35, "rim": 0.1, "clap": 0.0}  # fmt: skip
-_LEVELS = {"kick": 1.0, "snare": 0.8, "clap": 0.6, "rim": 0.5, "hat": 0.32, "open": 0.36,
+_LEVELS = {"kick": 0.85, "snare": 0.95, "clap": 0.6, "rim": 0.5, "hat": 0.36, "open": 0.38,
            "ride": 0.36, "crash": 0.55, "splash": 0.4, "shaker": 0.2, "tambourine": 0.25,
            "cowbell": 0.25, "conga": 0.5}  # fmt: skip
 
@@ -91,7 +91,7 @@ def draw_drummer(draw: np.random.Generator, kinds: Sequence[str], split: Split) 
         drum: _LEVELS.get(drum, 0.7) * float(10 ** (draw.normal(0, 2.2) / 20))
         for drum in (*_LEVELS, "tom", "tom high", "tom low")
     }
-    return Drummer(kit_of, draw, float(draw.uniform(0, 1)), balance)
+    return Drummer(kit_of, draw, float(draw.uniform(0.1, 1.2)), balance)
 
 
 @dataclass

@@ -72,7 +72,7 @@ def _with_kick(draw: np.random.Generator, bar: Bar, root: int) -> list[_Step]:
 
 
 def _walking(draw: np.random.Generator, bar: Bar, root: int) -> list[_Step]:
-    beat = 4 if bar.steps == 16 else 3
+    beat = bar.section.groove.beat
     target = bar.chord_after.root_near(root)
     count = bar.steps // beat
     tones = [root + step for step in (*bar.chord.intervals[1:], 12)]

@@ -122,10 +122,9 @@ def make_frame(draw: np.random.Generator, split: Split) -> Frame:
     key = Key(int(draw.integers(12)), choose(draw, style.modes))
     bpm = between(draw, style.bpm)
     grooves = [GROOVES[groove] for groove in style.grooves]
-    grooves = [g for g in grooves if g.steps == choose(draw, grooves).steps] or grooves
-    steps = grooves[0].steps
-    grooves = [g for g in grooves if g.steps == steps]
-    step = 60 / bpm / (4 if steps == 16 else 3 if max(bpm, 0) < 100 else 4)
+    first = choose(draw, grooves)
+    grooves = [g for g in grooves if (g.steps, g.beat) == (first.steps, first.beat)]
+    step = 60 / bpm / first.beat
     sections = _sections(draw, style, grooves)
     has_sevenths = chance(draw, style.sevenths)
     has_power = "distorted" in style.roles[:2] and chance(draw, 0.5)
@@ -141,8 +140,8 @@ def make_frame(draw: np.random.Generator, split: Split) -> Frame:
         for index in range(count):
             here = step * (1 + drift * float(np.sin(len(bars) / 7)))
             chord, after = (chords[(index + more) % len(chords)] for more in (0, 1))
-            bars.append(Bar(start, here, steps, swing, section, index, count, chord, after))
-            start += steps * here
+            bars.append(Bar(start, here, first.steps, swing, section, index, count, chord, after))
+            start += first.steps * here
     return Frame(name, style, key, bpm, tuple(bars))
 
 

@@ -18,6 +18,9 @@ class Groove:
 
     split: Split = "train"
 
+    beat: int = 4
+    """Steps of a beat: 4, or 3 where beats are divided in three."""
+
     steps: int = field(init=False)
     """Steps of a bar."""
 
@@ -27,8 +30,8 @@ class Groove:
         object.__setattr__(self, "steps", 12 if longest % 16 else 16)
 
 
-def _g(split: Split = "train", **drums: str) -> Groove:
-    return Groove(drums, split)
+def _g(split: Split = "train", beat: int = 4, **drums: str) -> Groove:
+    return Groove(drums, split, beat)
 
 
 GROOVES: dict[str, Groove] = {
@@ -72,8 +75,8 @@ GROOVES: dict[str, Groove] = {
     "swing": _g(ride="X...X..xX...X..x", hat="....x.......x...", kick="o...o...o...o...",
                 snare=".......?...?...."),
     "waltz": _g(kick="X...........", snare="....x...x...", hat="x.x.x.x.x.x."),
-    "slow twelve": _g(kick="X.......x...", snare="......X.....", hat="x.x.x.x.x.x."),
-    "shuffle twelve": _g(kick="X.....X.....", snare="...X.....X..", ride="X.xX.xX.xX.x"),
+    "slow twelve": _g(beat=3, kick="X.......x...", snare="......X.....", hat="x.x.x.x.x.x."),
+    "shuffle twelve": _g(beat=3, kick="X.....X.....", snare="...X.....X..", ride="X.xX.xX.xX.x"),
     # Kept out of training.
     "rock push": _g("valid", kick="X..x..X....x..x.", snare="....X.......X.o.",
                     hat="X.x.X.x.X.x.X.xx"),
@@ -87,5 +90,5 @@ GROOVES: dict[str, Groove] = {
                    hat="x.xxx.xxx.xxx.xx", shaker="XoxoXoxoXoxoXoxo", conga="..x..x.x..x..xx."),
     "dub step": _g("test", kick="X.........x.....", snare="........X.......",
                    hat="x..x..x.x..x..x."),
-    "six eight": _g("test", kick="X....xX.....", snare="......X....o", hat="x.x.x.x.x.x."),
+    "six eight": _g("test", 3, kick="X....xX.....", snare="......X....o", hat="x.x.x.x.x.x."),
 }  # fmt: skip

@@ -65,9 +65,10 @@ def colour(draw: np.random.Generator, spread_db: float) -> list[tuple[float, flo
 
 def mix_drums(draw: np.random.Generator, desk: Desk, track: Signal) -> Signal:
     """Overheads and room, then the compressor of the drum bus."""
-    track = convolved(track, equaliser(colour(draw, 2.0)))
+    points = [(f, g + (2.5 if 300 < f < 5000 else 0)) for f, g in colour(draw, 2.5)]
+    track = convolved(track, equaliser(points))
     small = room(draw, float(draw.uniform(0.15, 0.9)), dark=float(draw.uniform(0, 0.6)), wait=0.004)
-    share = float(draw.uniform(0.02, 0.22)) * desk.wetness
+    share = float(draw.uniform(0.05, 0.35)) * desk.wetness
     ambience = convolved(track.mean(axis=0, keepdims=True), small)
     if chance(draw, 0.3):
         ambience = compressed(ambience, threshold_db=-8, ratio=6, attack=0.002, release=0.1)
@@ -86,14 +87,16 @@ def mix_drums(draw: np.random.Generator, desk: Desk, track: Signal) -> Signal:
 def mix_bass(draw: np.random.Generator, track: Signal, family: str, drive: float) -> Signal:
     """In the middle, even in level, sometimes through an amplifier."""
     mono = track.mean(axis=0, keepdims=True)
-    points = colour(draw, 2.0)
-    if family not in ("sub", "synthbass"):
-        points += [(19_000.0, -30.0)]
+    bright = 0.0 if family in ("sub", "upright") else float(draw.uniform(0, 9))
+    points = [(f, g + (bright if f > 400 else 0)) for f, g in colour(draw, 2.5)]
     mono = convolved(mono, equaliser(points))
     mono = compressed(mono, threshold_db=-3, ratio=float(draw.uniform(2, 6)), release=0.2)
-    amount = drive * float(draw.uniform(0.2, 0.8))
+    amount = (0.15 + drive) * float(draw.uniform(0.0, 0.8))
     if amount > 0.08:
         mono = convolved(driven(mono, amount, lopsided=0.1), equaliser(pass_points(30, 6000)))
+    # The harmonics that tell a bass on small speakers: a distorted copy without its lows.
+    edge = convolved(driven(mono, 0.7), equaliser(pass_points(float(draw.uniform(300, 900)), 6000)))
+    mono = mono + edge * np.float32(draw.uniform(0, 0.22 if family != "sub" else 0.06))
     wide = np.repeat(mono, 2, axis=0)
     if family == "synthbass" and chance(draw, 0.3):
         wide = chorused(draw, wide, depth_seconds=0.002, rate_hz=0.6)
@@ -110,8 +113,9 @@ def mix_instrument(
         cabinet = [*pass_points(80, float(draw.uniform(4500, 7500)))]
         track = convolved(track, equaliser(cabinet))
     low = {"pad": 100.0, "guitar": 90.0, "strings": 130.0, "bell": 200.0, "flute": 200.0}
-    points = colour(draw, 2.2)
-    points = [(f, g - (8 if f < low.get(role, 60.0) else 0)) for f, g in points]
+    points = [(f, g - (8 if f < low.get(role, 60.0) else 0)) for f, g in colour(draw, 2.5)]
+    air = float(draw.uniform(0, 8))  # sampled and synthesised instruments lack that of a real one
+    points = [(f, g + (air if f > 7000 else air / 4 if f > 3000 else 0)) for f, g in points]
     track = convolved(track, equaliser(points))
     if role in ("pad", "keys", "guitar", "synth", "organ") and chance(draw, 0.35):
         rate = float(draw.uniform(0.3, 1.5))
@@ -131,8 +135,8 @@ def mix_instrument(
 def mix_voice(draw: np.random.Generator, desk: Desk, track: Signal, role: str) -> Signal:
     """One vocal track: even, bright, with room and echo, backing voices at the sides."""
     points = colour(draw, 1.6)
-    air = float(draw.uniform(1, 8))
-    points = [(f, g + (air if f > 6000 else air * 0.6 if f > 2500 else 0)) for f, g in points]
+    air = float(draw.uniform(2, 9))
+    points = [(f, g + (air if f > 6000 else air * 0.5 if f > 1300 else 0)) for f, g in points]
     track = convolved(track.mean(axis=0, keepdims=True), equaliser([(30.0, -24.0), *points]))
     track = compressed(track, threshold_db=-5, ratio=float(draw.uniform(2, 6)), attack=0.005)
     if chance(draw, 0.25):

@@ -24,7 +24,7 @@ from stemsplit.training.synth.singing import Gestures, Throat, sing
 from stemsplit.training.synth.sources import find
 from stemsplit.training.synth.speech import SpokenLine, lines_of, sing_line, spoken_line
 from stemsplit.training.synth.tables import Split, between, choose, rows_of
-from stemsplit.training.synth.voices import VOICES, Voice
+from stemsplit.training.synth.voices import VOICES, Voice, source_of
 
 _BEFORE = 0.45  # seconds of a phrase before its first vowel
 _AFTER = 0.35
@@ -102,7 +102,7 @@ def draw_singer(draw: np.random.Generator, split: Split, *, avoid: Sequence[str]
     names = [
         name
         for name, row in rows.items()
-        if name not in avoid and (not row.speech or find("espeak") is not None)
+        if name not in avoid and (not row.speech or find(source_of(row)) is not None)
     ]
     name = choose(draw, names or list(rows))
     voice = rows[name]

@@ -26,10 +26,11 @@ from stemsplit.training.synth.singers import Singer, draw_singer
 from stemsplit.training.synth.sounds import SAMPLED, SAMPLED_KITS
 from stemsplit.training.synth.sources import available
 from stemsplit.training.synth.tables import SPLITS, Split, check_split, choose
-from stemsplit.training.synth.voices import VOICES
+from stemsplit.training.synth.voices import VOICES, source_of
 
 _PREROLL = 1.0  # seconds rendered before an excerpt, for what still rings there
 LONGEST = 600.0  # seconds
+_MONO_DB = 2.0  # a mono mix and its silences below the loudness that a song is brought to
 
 Stream = Callable[[str], np.random.Generator]
 
@@ -58,6 +59,7 @@ def render_song(
     *,
     split: str = "train",
     seconds: float = 30.0,
+    start_seconds: float | None = None,
     sample_rate: int = SAMPLE_RATE,
 ) -> Song:
     """Make a song.
@@ -70,6 +72,7 @@ def render_song(
         split: train, valid or test; each has styles, sounds and voices of its own.
         seconds: length. It is an excerpt when the song is longer, and ends with silence when the
             song is shorter.
+        start_seconds: where the excerpt begins; None takes the beginning of some bar.
         sample_rate: 44,100 Hz; no other one is made.
 
     Raises:
@@ -77,17 +80,41 @@ def render_song(
     """
     kind = check_split(split)
     _check(seed, index, seconds, sample_rate)
+    stream = _streams(seed, index, kind)
+    frame = make_frame(stream("frame"), kind)
+    latest = max(0.0, frame.seconds - seconds)
+    if start_seconds is None:
+        start_seconds = choose(stream("place"), [b.start for b in frame.bars if b.start <= latest])
+    name = f"{split} {seed} {index:05}"
+    return _rendered(frame, stream, kind, start_seconds, seconds, name)
+
+
+def song_seconds(seed: int, index: int, *, split: str = "train") -> float:
+    """Length of a whole song, which is written but not rendered for it."""
+    kind = check_split(split)
+    return make_frame(_streams(seed, index, kind)("frame"), kind).seconds
+
+
+def song_level(seed: int, index: int, *, split: str = "train") -> float:
+    """Deviation of the mono mix that a song is made for; what comes out is some 3 dB around it."""
+    kind = check_split(split)
+    stream = _streams(seed, index, kind)
+    loudness = _loudness(make_frame(stream("frame"), kind), stream)
+    return float(10 ** ((loudness - _MONO_DB) / 20))
+
+
+def _loudness(frame: Frame, stream: Stream) -> float:
+    return float(stream("loudness").uniform(*frame.style.loudness))
+
+
+def _streams(seed: int, index: int, split: Split) -> Stream:
+    """Independent random numbers for every part of a song, by name."""
 
     def stream(name: str) -> np.random.Generator:
-        keys = [seed, index, SPLITS.index(kind), zlib.crc32(name.encode())]
+        keys = [seed, index, SPLITS.index(split), zlib.crc32(name.encode())]
         return np.random.default_rng(keys)
 
-    frame = make_frame(stream("frame"), kind)
-    place = stream("place")
-    latest = max(0.0, frame.seconds - seconds)
-    bars = [bar.start for bar in frame.bars if bar.start <= latest]
-    start = 0.0 if latest == 0 else choose(place, bars)
-    return _rendered(frame, stream, kind, start, seconds, f"{split} {seed} {index:05}")
+    return stream
 
 
 def _check(seed: int, index: int, seconds: float, sample_rate: int) -> None:
@@ -114,8 +141,7 @@ def _rendered(
     }
     levels = mixdown.balance(stream("balance"))
     stems = {stem: levelled(track, levels[stem] - 20) for stem, (track, _) in made.items()}
-    loudness = float(stream("loudness").uniform(*frame.style.loudness))
-    mastered, done = mixdown.master(stream("master"), stems, loudness)
+    mastered, done = mixdown.master(stream("master"), stems, _loudness(frame, stream))
     cut = samples(before) if before > 0 else 0
     kept = {
         stem: np.ascontiguousarray(s[:, cut : cut + samples(seconds)])
@@ -143,7 +169,7 @@ def _source_of(sound: str) -> str:
         return SAMPLED[sound].font
     if sound in SAMPLED_KITS:
         return SAMPLED_KITS[sound].font
-    return "espeak" if sound in VOICES and VOICES[sound].speech else "synthesis"
+    return source_of(VOICES[sound]) if sound in VOICES else "synthesis"
 
 
 def _drums(

@@ -71,6 +71,12 @@ SOURCES: dict[str, Source] = {
         "pip install espeakng-loader",
         ("espeakng_loader:espeak-ng-data/phontab",),
     ),
+    "flite": Source(
+        "Flite with the CMU ARCTIC voices, made from recordings of four people",
+        "BSD-like, of Carnegie Mellon University",
+        "Debian: flite",
+        ("/usr/bin/flite",),
+    ),
 }
 
 

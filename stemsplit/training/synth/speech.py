@@ -13,8 +13,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from stemsplit.training.synth import espeak, flite
 from stemsplit.training.synth.articulation import SungNote, pitch_lines
-from stemsplit.training.synth.espeak import say
 from stemsplit.training.synth.signals import (
     HOP,
     N_FFT,
@@ -63,10 +63,16 @@ class SpokenLine:
     units: tuple[Unit, ...]
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=200)
 def spoken_line(voice: str, number: int) -> SpokenLine | None:
-    """A line of `voices.LINES` as eSpeak says it; None where it cannot be said here."""
-    said = say(voice, lines_of(voice))
+    """A line of `voices.LINES` as a program says it; None where it cannot be said here.
+
+    Args:
+        voice: as `voices.Voice.speech` has it.
+        number: of the line.
+    """
+    _, colon, name = voice.rpartition(":")
+    said = flite.say(name, lines_of(voice)) if colon else espeak.say(name, lines_of(voice))
     if number >= len(said) or len(said[number][0]) < said[number][1] // 4:
         return None
     heard, rate = said[number]
@@ -77,7 +83,8 @@ def spoken_line(voice: str, number: int) -> SpokenLine | None:
 
 def lines_of(voice: str) -> tuple[str, ...]:
     """What a voice can say: the lines of its language."""
-    return LINES[voice.split("+")[0].split("-")[0]]
+    language = "en" if ":" in voice else voice.split("+")[0].split("-")[0]
+    return LINES[language]
 
 
 def _taken_apart(signal: Signal, top_hz: float) -> SpokenLine:

@@ -19,7 +19,8 @@ class Voice:
     """Name in `phonemes.LANGUAGES`; what is sung by the synthesiser's own singers."""
 
     speech: str = ""
-    """Voice of eSpeak that the words are taken from; "" for the synthesiser's own singers."""
+    """What the words are taken from: a voice of eSpeak, or ``flite:`` and one of Flite; "" for the
+    synthesiser's own singers."""
 
     tilt: Range = (0.0, 0.5)
     """How dark: the fall of the harmonics beyond 6 dB an octave, as an exponent."""
@@ -79,6 +80,10 @@ VOICES: dict[str, Voice] = {
     "polish woman": _woman("rounded", "pl+linda"),
     "hindi woman": _woman("eastern", "hi+anika"),
     "japanese woman": _woman("eastern", "ja+belinda"),
+    "arctic woman": _woman("northern", "flite:slt"),
+    "arctic woman low": Voice((54, 61), (1.02, 1.12), "northern", "flite:slt", breath=(0.03, 0.2)),
+    "scottish man": _man("northern", "flite:awb"),
+    "scottish man loud": _man("northern", "flite:awb", tilt=(-0.3, 0.1), grit=(0.1, 0.6)),
     # Kept out of training.
     "lyric baritone": _man("southern", split="valid"),
     "mezzo": _woman("eastern", split="valid", vibrato_cents=(15, 60)),
@@ -88,8 +93,17 @@ VOICES: dict[str, Voice] = {
     "light soprano": _woman("southern", split="test", vibrato_cents=(5, 50)),
     "greek woman": _woman("southern", "el+steph", split="test"),
     "american woman 2": _woman("northern", "en-us+Andrea", split="test"),
+    "arctic man": _man("northern", "flite:rms", split="test"),
     "turkish man": _man("rounded", "tr+m5", split="test"),
 }  # fmt: skip
+
+
+def source_of(voice: Voice) -> str:
+    """The source, in `sources.SOURCES`, of what a singer sounds like."""
+    if not voice.speech:
+        return "synthesis"
+    return "flite" if voice.speech.startswith("flite:") else "espeak"
+
 
 LINES: dict[str, tuple[str, ...]] = {  # what eSpeak says; written for this purpose
     "en": (

@@ -8,7 +8,7 @@ from stemsplit.training.synth.sampled import KEYS, sampled_hit, sampled_note
 from stemsplit.training.synth.sounds import Sampled
 from stemsplit.training.synth.sources import find
 from stemsplit.training.synth.speech import lines_of, spoken_line
-from stemsplit.training.synth.voices import VOICES
+from stemsplit.training.synth.voices import VOICES, source_of
 
 _needs_font = pytest.mark.skipif(find("timgm") is None, reason="no SoundFont is installed")
 _needs_speech = pytest.mark.skipif(find("espeak") is None, reason="eSpeak NG is not installed")
@@ -48,9 +48,16 @@ def test_spoken_lines_have_as_many_syllables_as_people_hear(voice: str) -> None:
 @_needs_speech
 def test_every_voice_can_say_its_lines() -> None:
     for name, voice in VOICES.items():
-        if voice.speech:
+        if source_of(voice) == "espeak":
             lines = lines_of(voice.speech)
             assert len(say(voice.speech, lines)) == len(lines), name
+
+
+@pytest.mark.skipif(find("flite") is None, reason="Flite is not installed")
+def test_flite_says_the_same_lines_with_syllables() -> None:
+    line = spoken_line("flite:slt", 0)
+    assert line is not None
+    assert 5 <= len(line.units) <= 16
 
 
 @_needs_speech
