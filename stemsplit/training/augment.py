@@ -176,11 +176,6 @@ class Augmentation:
         return torch.cat(heard), torch.cat(changed)
 
 
-def build_augmentation(section: AugmentSection, sample_rate: int) -> Augmentation:
-    """The augmentation of a recipe."""
-    return Augmentation(section, sample_rate)
-
-
 def _draw(stems: Tensor, probability: float, generator: Generator) -> Tensor:
     """Which stems to change: (B, S, 1, 1), true with this probability."""
     chosen = torch.rand(*stems.shape[:2], 1, 1, generator=generator) < probability

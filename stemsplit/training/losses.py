@@ -65,7 +65,7 @@ class Objective:
             )
         self._section = section
         self._features = features
-        self._stem_weights = torch.tensor(weights)
+        self._stem_weights = torch.tensor(weights) / sum(weights)
         self._names = [name for name in _PER_STEM if getattr(section, name)]
 
     def __call__(self, estimate: Tensor, reference: Tensor) -> LossValues:
@@ -85,8 +85,7 @@ class Objective:
         return values
 
     def _compare(self, estimate: Tensor, reference: Tensor) -> LossValues:
-        weights = self._stem_weights.to(estimate.device)
-        weights = weights / weights.sum()
+        weights = self._stem_weights = self._stem_weights.to(estimate.device)
         stems = torch.zeros_like(weights)
         terms = {}
         for name in self._names:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-import torch
 from torch import nn
 from torch.optim import SGD, Adam, AdamW, NAdam, Optimizer, RAdam
 
@@ -85,12 +84,6 @@ def loaded_in(state: Mapping[str, Any]) -> set[str]:
     """Names of the parameters that were `loaded`, of the state of an optimizer."""
     groups = (group for group in state["param_groups"] if group["loaded"])
     return {name for group in groups for name in group["param_names"]}
-
-
-def gradient_norm(parameters: Iterable[nn.Parameter]) -> torch.Tensor:
-    """Length of the gradient over all parameters that have one, a scalar."""
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    return nn.utils.get_total_norm(gradients)
 
 
 def _groups(

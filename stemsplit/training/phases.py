@@ -91,11 +91,6 @@ def plan_phases(recipe: TrainingRecipe) -> tuple[Phase, ...]:
     return tuple(phases)
 
 
-def phase_at(phases: Sequence[Phase], epoch: int) -> Phase:
-    """The phase that an epoch, counted from 0, belongs to; after the last one, the last."""
-    return next((phase for phase in phases if epoch < phase.end_epoch), phases[-1])
-
-
 def _phase(recipe: TrainingRecipe, section: PhaseSection, first: int, end: int) -> Phase:
     network = recipe_network(recipe.network, section.overrides)
     seconds = section.segment_seconds or recipe.data.segment_seconds

@@ -20,7 +20,6 @@ from stemsplit.training.augment import (
     Gain,
     Remix,
     Shift,
-    build_augmentation,
 )
 from stemsplit.training.augment_recipe import (
     AugmentSection,
@@ -179,13 +178,13 @@ def test_probabilities_are_met() -> None:
 
 
 def test_what_is_heard_is_the_sum_of_the_stems() -> None:
-    heard, changed = build_augmentation(EVERYTHING, RATE).prepare(stems(), [1])
+    heard, changed = Augmentation(EVERYTHING, RATE).prepare(stems(), [1])
     assert torch.equal(heard, changed.sum(dim=1))
     assert changed.shape == (4, 3, 2, 150)
 
 
 def test_the_same_seed_gives_the_same_music_and_another_does_not() -> None:
-    augmentation = build_augmentation(EVERYTHING, RATE)
+    augmentation = Augmentation(EVERYTHING, RATE)
     _, one = augmentation.prepare(stems(), [7])
     _, again = augmentation.prepare(stems(), [7])
     _, other = augmentation.prepare(stems(), [8])
@@ -195,7 +194,7 @@ def test_the_same_seed_gives_the_same_music_and_another_does_not() -> None:
 
 def test_groups_do_not_depend_on_who_else_is_in_the_batch() -> None:
     section = replace(EVERYTHING, mask=MaskSection(time_probability=0.5, max_seconds=0.05))
-    augmentation = build_augmentation(section, RATE)
+    augmentation = Augmentation(section, RATE)
     batch = stems(batch=8)
     heard, changed = augmentation.prepare(batch, [3, 4])
     heard_second, second = augmentation.prepare(batch[4:], [4])
@@ -204,7 +203,7 @@ def test_groups_do_not_depend_on_who_else_is_in_the_batch() -> None:
 
 
 def test_a_last_group_may_be_smaller_but_needs_its_seed() -> None:
-    augmentation = build_augmentation(EVERYTHING, RATE)
+    augmentation = Augmentation(EVERYTHING, RATE)
     assert augmentation.prepare(stems(batch=6), [1, 2])[1].shape[0] == 6
     with pytest.raises(ValueError, match="zip"):
         augmentation.prepare(stems(batch=6), [1])
@@ -223,7 +222,7 @@ def test_the_published_recipes_augment(name: str) -> None:
     section = load_recipe(name).augment
     room = round(section.shift.seconds * RATE)
     given = stems(length=3000 + room)
-    heard, changed = build_augmentation(section, RATE).prepare(given, [0])
+    heard, changed = Augmentation(section, RATE).prepare(given, [0])
     assert heard.shape == (4, 2, 3000)
     assert not torch.equal(changed, given[..., :3000])
 

@@ -11,7 +11,6 @@ from stemsplit.training.learning_recipe import GroupSection, OptimSection
 from stemsplit.training.optimizers import (
     OPTIMIZERS,
     build_optimizer,
-    gradient_norm,
     set_learning_rate,
 )
 
@@ -98,9 +97,3 @@ def test_patterns_that_fit_nothing_are_refused(network: nn.Module) -> None:
         build_optimizer(OptimSection(groups=(GroupSection(match="transformer"),)), network)
     with pytest.raises(ConfigError, match="leaves no weights"):
         build_optimizer(OptimSection(), network, freeze=["*"])
-
-
-def test_the_gradient_norm_is_over_all_parameters(network: nn.Module) -> None:
-    for parameter in network.parameters():
-        parameter.grad = torch.ones_like(parameter)
-    assert gradient_norm(network.parameters()).item() == pytest.approx(30**0.5)

@@ -7,7 +7,7 @@ from stemsplit.errors import ConfigError, UnknownModelError
 from stemsplit.models.htdemucs.config import HTDemucsConfig
 from stemsplit.models.registry import build_network
 from stemsplit.models.tfswa.config import TfswaConfig
-from stemsplit.training.phases import phase_at, plan_phases, recipe_network
+from stemsplit.training.phases import plan_phases, recipe_network
 from stemsplit.training.recipe import NetworkSection, PhaseSection, TrainingRecipe
 from stemsplit.training.recipe_files import load_recipe
 
@@ -18,14 +18,6 @@ def test_phases_meet_at_exact_epochs() -> None:
         (0, 90),
         (90, 180),
         (180, 300),
-    ]
-    assert [phase_at(phases, epoch) for epoch in (0, 89, 90, 179, 180, 299)] == [
-        phases[0],
-        phases[0],
-        phases[1],
-        phases[1],
-        phases[2],
-        phases[2],
     ]
     assert [phase.batch_size for phase in phases] == [16, 12, 8]
     assert [phase.rewarm_steps for phase in phases] == [0, 1000, 1000]
