@@ -12,7 +12,7 @@ from stemsplit.cli._progress import Reporter, make_reporter
 from stemsplit.cli._stopping import stop_on_signals
 from stemsplit.errors import EncodeError
 from stemsplit.evaluation.quality_table import QualityTable
-from stemsplit.separation.events import Event, Notice, SongFinished
+from stemsplit.separation.events import Event, EventSink, Notice, SongFinished
 from stemsplit.separation.options import OutputOptions, SeparationOptions
 
 if TYPE_CHECKING:
@@ -120,21 +120,7 @@ def _run(
 ) -> None:
     from stemsplit.separation.batch import load_separator, run_batch
 
-    table = QualityTable(plan.output.folder) if is_judging else None
-
-    def tell(event: Event) -> None:
-        reporter(event)
-        if table is not None and isinstance(event, SongFinished):
-            try:
-                table.record(event.song, event.quality)
-            except EncodeError as error:
-                reporter(Notice(message=str(error), is_warning=True))
-
-    def make_inspector(separator: "Separator", song: "PreparedSong") -> "SongInspector":
-        from stemsplit.evaluation.inspection import SongInspector
-
-        return SongInspector(separator, song)
-
+    tell = _recording(reporter, QualityTable(plan.output.folder)) if is_judging else reporter
     with reporter, stop_on_signals() as stop:
 
         def make_separator() -> "Separator":
@@ -153,8 +139,28 @@ def _run(
         finished = run_batch(
             plan,
             make_separator,
-            make_inspector=make_inspector if is_judging else None,
+            make_inspector=_inspector if is_judging else None,
             on_event=tell,
         )
     if finished.failed:
         raise typer.Exit(1)
+
+
+def _inspector(separator: "Separator", song: "PreparedSong") -> "SongInspector":
+    from stemsplit.evaluation.inspection import SongInspector
+
+    return SongInspector(separator, song)
+
+
+def _recording(reporter: Reporter, table: QualityTable) -> EventSink:
+    """Tells the reporter, and puts the verdicts on a song into the table."""
+
+    def tell(event: Event) -> None:
+        reporter(event)
+        if isinstance(event, SongFinished):
+            try:
+                table.record(event.song, event.quality)
+            except EncodeError as error:
+                reporter(Notice(message=str(error), is_warning=True))
+
+    return tell

@@ -10,21 +10,15 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from stemsplit.errors import Cancelled, DatasetError, DeviceError, StemsplitError
-from stemsplit.evaluation.candidates import Candidate, Estimator
+from stemsplit.evaluation.candidates import Candidate, Estimate, Estimator
+from stemsplit.evaluation.clock import EvaluationClock
 from stemsplit.evaluation.data.dataset import Dataset, Track
-from stemsplit.evaluation.events import (
-    EvaluationSink,
-    EvaluationStarted,
-    TrackAdvanced,
-    TrackFailed,
-    TrackScored,
-)
+from stemsplit.evaluation.events import EvaluationSink, EvaluationStarted
 from stemsplit.evaluation.excerpts import make_excerpt
 from stemsplit.evaluation.machine import machine_facts
 from stemsplit.evaluation.memory import peak_memory, reset_peak_memory
@@ -101,7 +95,7 @@ def evaluate(
         two_stems=options.two_stems,
     )
     jobs = [_Job(one, plans[one.name], tracks, options, store) for one in candidates]
-    clock = _Clock(sum(len(job.waiting) for job in jobs), on_event or (lambda event: None))
+    clock = EvaluationClock(sum(len(job.waiting) for job in jobs), on_event or (lambda event: None))
     clock.tell(
         EvaluationStarted(
             data=_describe(dataset, len(tracks)),
@@ -114,14 +108,7 @@ def evaluate(
     notes = dict.fromkeys(note for plan in plans.values() for note in plan.notes)
     return Evaluation(
         EvaluationResult(
-            data=DataFacts(
-                name=dataset.name,
-                split=dataset.split,
-                path=str(dataset.path),
-                layout=dataset.layout,
-                tracks=tuple(track.name for track in tracks),
-                num_available=len(dataset),
-            ),
+            data=_data_facts(dataset, tracks),
             metric=options.metric,
             metric_options=asdict(options.metrics),
             baseline=options.baseline,
@@ -138,63 +125,6 @@ def evaluate(
             for track in tracks
         },
     )
-
-
-class _Clock:
-    """Counts finished tracks of all candidates, and tells how long the rest will take."""
-
-    def __init__(self, num_waiting: int, on_event: EvaluationSink) -> None:
-        self.num_waiting = num_waiting
-        self._on_event = on_event
-        self._lock = threading.RLock()
-        self._began = time.perf_counter()
-        self._num_done = 0
-        self._parts: dict[tuple[str, str], float] = {}
-
-    def tell(self, event: Any) -> None:
-        with self._lock:
-            self._on_event(event)
-
-    def advance(self, candidate: str, track: str, part: float) -> None:
-        with self._lock:
-            self._parts[candidate, track] = part
-            fraction = (self._num_done + sum(self._parts.values())) / max(1, self.num_waiting)
-            self._on_event(
-                TrackAdvanced(
-                    candidate=candidate,
-                    track=track,
-                    fraction=min(1.0, fraction),
-                    remaining_seconds=self._remaining(fraction),
-                )
-            )
-
-    def scored(self, candidate: str, track: str, values: Mapping[str, float]) -> None:
-        with self._lock:
-            self._finish(candidate, track)
-            self._on_event(
-                TrackScored(
-                    candidate=candidate,
-                    track=track,
-                    values=values,
-                    num_done=self._num_done,
-                    num_waiting=self.num_waiting,
-                    remaining_seconds=self._remaining(self._num_done / self.num_waiting),
-                )
-            )
-
-    def failed(self, candidate: str, track: str, reason: str) -> None:
-        with self._lock:
-            self._finish(candidate, track)
-            self._on_event(TrackFailed(candidate=candidate, track=track, reason=reason))
-
-    def _finish(self, candidate: str, track: str) -> None:
-        self._parts.pop((candidate, track), None)
-        self._num_done += 1
-
-    def _remaining(self, fraction: float) -> float | None:
-        if fraction <= 0:
-            return None
-        return (time.perf_counter() - self._began) * (1 - fraction) / fraction
 
 
 class _Job:
@@ -222,7 +152,7 @@ class _Job:
                 self._done[track.name] = result
         self.waiting = [track for track in tracks if track.name not in self._done]
 
-    def run(self, data: str, clock: _Clock, cancel: threading.Event) -> CandidateResult:
+    def run(self, data: str, clock: EvaluationClock, cancel: threading.Event) -> CandidateResult:
         failures: dict[str, Failure] = {}
         memory = device_memory = None
         if self.waiting:
@@ -247,7 +177,7 @@ class _Job:
         self,
         estimator: Estimator,
         failures: dict[str, Failure],
-        clock: _Clock,
+        clock: EvaluationClock,
         cancel: threading.Event,
     ) -> None:
         name = self.candidate.name
@@ -277,9 +207,9 @@ class _Job:
             pool.shutdown(cancel_futures=True)
 
     def _one(
-        self, track: Track, estimator: Estimator, clock: _Clock, cancel: threading.Event
+        self, track: Track, estimator: Estimator, clock: EvaluationClock, cancel: threading.Event
     ) -> TrackResult:
-        """Separate, score and keep one track; runs in a worker."""
+        """Read, separate, score and keep one track; runs in a worker."""
 
         def step(part: float) -> None:
             if cancel.is_set():
@@ -298,28 +228,31 @@ class _Job:
             on_progress=lambda share: step(_SEPARATING_SHARE * share),
         )
         step(_SEPARATING_SHARE)
+        return self._scored(track, mix, references, estimate)
+
+    def _scored(
+        self, track: Track, mix: Tensor, references: Mapping[str, Tensor], estimate: Estimate
+    ) -> TrackResult:
+        """Score and keep a track."""
         began = time.perf_counter()
         stems = {name: _sum(estimate.stems, self._plan.estimates[name]) for name in references}
+        rate, metric = track.sample_rate, self._options.metric
         scores = score_track(
             references,
             stems,
-            sample_rate=track.sample_rate,
+            sample_rate=rate,
             track=track.name,
             options=self._options.metrics,
         )
         result = TrackResult(
             scores=scores,
-            duration_seconds=mix.shape[-1] / track.sample_rate,
+            duration_seconds=mix.shape[-1] / rate,
             separation_seconds=estimate.seconds,
             scoring_seconds=time.perf_counter() - began,
             quality={name: estimate.quality[name] for name in stems if name in estimate.quality},
         )
-        worst = min(
-            stems, key=lambda name: _or_best(scores.stems[name].values[self._options.metric])
-        )
-        excerpt = make_excerpt(
-            worst, references[worst], stems[worst], mix, sample_rate=track.sample_rate
-        )
+        worst = min(stems, key=lambda name: _or_best(scores.stems[name].values[metric]))
+        excerpt = make_excerpt(worst, references[worst], stems[worst], mix, sample_rate=rate)
         facts = {"result": result.to_json(), "excerpt": excerpt}
         self._store.keep(self.keys[track.name], facts)
         return result
@@ -354,6 +287,17 @@ def _sum(stems: Mapping[str, Tensor], names: Sequence[str]) -> Tensor:
 
 def _or_best(value: float) -> float:
     return math.inf if math.isnan(value) else value
+
+
+def _data_facts(dataset: Dataset, tracks: Sequence[Track]) -> DataFacts:
+    return DataFacts(
+        name=dataset.name,
+        split=dataset.split,
+        path=str(dataset.path),
+        layout=dataset.layout,
+        tracks=tuple(track.name for track in tracks),
+        num_available=len(dataset),
+    )
 
 
 def _describe(dataset: Dataset, num_tracks: int) -> str:
