@@ -111,7 +111,7 @@ def evaluate(
             data=_data_facts(dataset, tracks),
             metric=options.metric,
             metric_options=asdict(options.metrics),
-            baseline=options.baseline,
+            baseline=options.baseline or (candidates[0].name if len(candidates) > 1 else None),
             seed=options.seed,
             candidates=results,
             machine=machine_facts(),

@@ -130,8 +130,6 @@ def run(
     """
     candidates = session.candidates(load)
     options = session.request.evaluation
-    if options.baseline is None and len(candidates) > 1:
-        options = replace(options, baseline=candidates[0].name)
     store = ResultStore(options.folder / TRACKS_NAME)
     done = evaluate(
         session.dataset, candidates, options, store=store, on_event=on_event, cancel=cancel

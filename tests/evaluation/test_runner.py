@@ -39,6 +39,7 @@ def test_models_and_finished_stems_stand_in_one_table(
     found = evaluate(open_dataset(song_set), candidates, options).result
     ranked = [row.candidate for row in summary_rows(found) if row.stem == "all"]
     assert ranked == ["done", "tiny"]
+    assert found.baseline == "tiny"  # the first one that was given
     assert found.data.tracks == NAMES
     assert found.machine["torch"]
 
