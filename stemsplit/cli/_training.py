@@ -9,6 +9,7 @@ from stemsplit.training.events import (
     Finished,
     Notice,
     Preflight,
+    SongLabelled,
     SongRead,
     StepDone,
     Validated,
@@ -36,6 +37,11 @@ class TrainingReporter:
         elif isinstance(event, SongRead):
             if event.done % 20 == 0:
                 self.line(f"Reading song {event.done + 1} of {event.total}: {event.name}")
+        elif isinstance(event, SongLabelled):
+            self.line(
+                f"Labelled song {event.done} of {event.total}: {event.name}, score "
+                f"{event.score:g}, {duration(event.remaining_seconds)} left"
+            )
         elif isinstance(event, Preflight):
             for line in preflight_lines(event):
                 self.line(line)
@@ -173,8 +179,10 @@ def validation_line(event: Validated) -> str:
 def finish_line(event: Finished) -> str:
     """How a run ended."""
     end = "Done" if event.is_complete else "Stopped; the same command goes on"
-    if event.best is None or event.best_sdr_db is None:
+    if event.best is None:
         return f"{end} after step {event.step}. There was no validation yet."
+    if event.best_sdr_db is None:
+        return f"{end} after step {event.step}. The latest weights: {event.best}"
     return (
         f"{end} after step {event.step}. The best weights, {event.best_sdr_db:.2f} dB: {event.best}"
     )

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,7 +11,7 @@ from stemsplit.cli import _options as cli
 from stemsplit.cli._console import make_console
 from stemsplit.cli._stopping import stop_on_signals
 from stemsplit.cli._training import make_training_reporter
-from stemsplit.errors import ConfigError
+from stemsplit.errors import Cancelled, ConfigError
 from stemsplit.training.recipe import SourceSection, TrainingRecipe
 from stemsplit.training.recipe_files import load_recipe, recipe_to_toml, shipped_recipes
 
@@ -49,6 +49,32 @@ From = Annotated[
         "--from",
         metavar="MODEL",
         help="Begin with the weights of a model, as `separate --model` takes it.",
+        rich_help_panel=_WHAT,
+    ),
+]
+TeacherName = Annotated[
+    str | None,
+    typer.Option(
+        "--teacher",
+        metavar="MODEL",
+        help="Learn also from what a model makes of music without stems (--unlabelled).",
+        rich_help_panel=_WHAT,
+    ),
+]
+Unlabelled = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="DIR",
+        help="Music for the teacher; may be repeated. Stems are kept in the cache of songs.",
+        rich_help_panel=_WHAT,
+    ),
+]
+MinScore = Annotated[
+    float | None,
+    typer.Option(
+        metavar="0-100",
+        help="Leave out songs whose worst stem scores less; see `separate --report`.",
+        show_default="the recipe's",
         rich_help_panel=_WHAT,
     ),
 ]
@@ -112,6 +138,9 @@ def train(
     out: Out = None,
     stems: Stems = None,
     start: From = None,
+    teacher: TeacherName = None,
+    unlabelled: Unlabelled = None,
+    min_score: MinScore = None,
     resume: Resume = None,
     recipe: Recipe = None,
     settings: Settings = None,
@@ -130,11 +159,17 @@ def train(
     Exit status: 0 done, 1 something failed, 2 wrong usage, 130 stopped.
     """
     console = make_console(is_json=json)
-    if resume is not None and (data or network or out or stems or start or recipe or settings):
+    music = (teacher, unlabelled, min_score)
+    if resume is not None and any(
+        (data, network, out, stems, start, recipe, settings, *(one is not None for one in music))
+    ):
         raise ConfigError(
             "--resume goes on by the recipe in its folder: it takes none of the rest."
         )
-    chosen = None if resume else _recipe(recipe, network, data, stems, start, settings or [])
+    chosen = None
+    if resume is None:
+        chosen = _recipe(recipe, network, data, stems, start, settings or [])
+        chosen = _with_teacher(chosen, *music)
     if show_recipe and chosen is not None:
         console.result(recipe_to_toml(chosen).rstrip())
         return
@@ -153,10 +188,14 @@ def train(
             wandb=wandb,
         )
         finished: Finished | None
-        if chosen is None:
-            finished = run.resume(options.out, options, on_event=reporter, stop=stop.cancel)
-        else:
-            finished = run.train(chosen, options, on_event=reporter, stop=stop.cancel)
+        try:
+            if chosen is None:
+                finished = run.resume(options.out, options, on_event=reporter, stop=stop.cancel)
+            else:
+                finished = run.train(chosen, options, on_event=reporter, stop=stop.cancel)
+        except Cancelled as error:
+            reporter.line(f"{error} Labels that are done stay; the same command goes on.")
+            raise typer.Exit(130) from error
     if finished is not None and not finished.is_complete:
         raise typer.Exit(130)
 
@@ -186,6 +225,21 @@ def _recipe(
         section = dataclasses.replace(recipe.data, sources=sources)
         recipe = dataclasses.replace(recipe, data=section)
     return recipe
+
+
+def _with_teacher(
+    recipe: TrainingRecipe,
+    teacher: str | None,
+    unlabelled: list[str] | None,
+    min_score: float | None,
+) -> TrainingRecipe:
+    """The recipe, with a teacher or another one."""
+    given = {"model": teacher, "sources": tuple(unlabelled or ()) or None, "min_score": min_score}
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    section = dataclasses.replace(recipe.teacher, **changes)
+    if changes and section.model is None:
+        raise ConfigError("--unlabelled and --min-score are for a teacher: name it with --teacher.")
+    return dataclasses.replace(recipe, teacher=section)
 
 
 def _source(text: str) -> SourceSection:

@@ -46,6 +46,9 @@ class Corpus:
     broken: tuple[str, ...] = ()
     """Messages about songs that are left out."""
 
+    labelled: str = ""
+    """What a model card says about songs that a teacher labelled."""
+
     @property
     def training_samples(self) -> int:
         """Length of all songs to learn from, at the rate of the network."""
@@ -59,6 +62,7 @@ def open_corpus(
     *,
     cache: PcmCache | None = None,
     on_song: Callable[[int, int, str], None] | None = None,
+    unlabelled: Sequence[Track] = (),
 ) -> Corpus:
     """Open all data sets of a recipe, look at every song, and keep the two sides apart.
 
@@ -68,20 +72,22 @@ def open_corpus(
         config: of the network, whose stems, channels and rate the songs must give.
         cache: decodes songs once, where it is given.
         on_song: told the songs done, the songs in all, and the name of the next one.
+        unlabelled: songs without stems that will be learnt from as well, under all their names;
+            they are only kept apart here.
 
     Raises:
         DatasetError: a data set is not there, has no songs for one of the sides, or a song is on
             both.
         AudioError: a song cannot be read, and broken songs are not to be skipped.
     """
-    if not data.sources:
+    if not data.sources and not unlabelled:
         raise DatasetError("There is nothing to train with: name a data set with --data.")
     sides = [_split(source, validation) for source in data.sources]
     learnt = [tracks for tracks, _, _ in sides]
     judged = [track for _, tracks, _ in sides for track in tracks]
     if validation.sources:
         judged = [track for source in validation.sources for track in _open(source)]
-    _keep_apart([track for tracks in learnt for track in tracks], judged)
+    _keep_apart([*(track for tracks in learnt for track in tracks), *unlabelled], judged)
     judged = judged[: validation.max_songs]
     if not judged:
         raise DatasetError(
@@ -153,7 +159,7 @@ def _public_sets(sources: Iterable[SourceSection]) -> tuple[str, ...]:
 
 def _keep_apart(learnt: Sequence[Track], judged: Sequence[Track]) -> None:
     for track in learnt:
-        if track.split == "test" or track.name in TEST_TRACKS:
+        if track.split == "test" or _plain(track.name) in _TEST_NAMES:
             raise DatasetError(
                 f"{track.name} belongs to the test part of its data set, which is for "
                 "'stemsplit eval': train with another part."
@@ -172,10 +178,13 @@ def _plain(name: str) -> str:
     return "".join(letter for letter in name.casefold() if letter.isalnum())
 
 
-def _files(track: Track) -> Iterable[tuple[Path, int | None]]:
-    for source in track.stems.values():
+_TEST_NAMES = frozenset(map(_plain, TEST_TRACKS))
+
+
+def _files(track: Track) -> Iterable[Path]:
+    for source in (*track.stems.values(), track.mix):
         for file in files_of(source):
-            yield file.path.resolve(), file.audio_stream
+            yield file.path.resolve()
 
 
 class _Reader:

@@ -26,6 +26,20 @@ class SongRead:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SongLabelled:
+    """A teacher has separated a song."""
+
+    done: int
+    """Songs that it has separated now; of this process, where several share the work."""
+    total: int
+    name: str
+    score: float
+    """Of its labels, from 0 to 100."""
+    remaining_seconds: float
+    """Until all have labels."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Preflight:
     """What a run will take, measured by one real step."""
 
@@ -92,5 +106,5 @@ class Finished:
     best_sdr_db: float | None
 
 
-Event = Notice | SongRead | Preflight | StepDone | Validated | Finished
+Event = Notice | SongRead | SongLabelled | Preflight | StepDone | Validated | Finished
 EventSink = Callable[[Event], None]

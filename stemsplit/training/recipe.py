@@ -197,7 +197,7 @@ class TeacherSection:
         )
         require(
             self.model is None or bool(self.sources),
-            "teacher.sources must name folders of music for the teacher.",
+            "teacher.sources must name folders of music for the teacher (--unlabelled DIR).",
         )
 
 

@@ -18,6 +18,7 @@ from stemsplit.training.charts import RunCharts, WandbBoard, find_wandb
 from stemsplit.training.corpus import Corpus, open_corpus
 from stemsplit.training.distributed import Processes, find_processes, join_processes
 from stemsplit.training.events import Event, EventSink, Finished, Notice, SongRead
+from stemsplit.training.labelled import add_labelled
 from stemsplit.training.optimizers import loaded_in
 from stemsplit.training.pcm_cache import PcmCache
 from stemsplit.training.preflight import preflight
@@ -32,6 +33,7 @@ from stemsplit.training.run_folder import RunFolder
 from stemsplit.training.setup import TrainingPlan, build_initial, plan_training
 from stemsplit.training.start import ancestor_of, loaded_names, start_from
 from stemsplit.training.state import Ancestor, TrainingState, load_newest
+from stemsplit.training.teacher import Teacher
 from stemsplit.training.trainer import Trainer
 
 
@@ -80,6 +82,7 @@ def train(
     plan = plan_training(recipe)
     if options.wandb is not None:
         find_wandb()
+    stop = stop or threading.Event()
     folder = RunFolder(options.out)
     processes = find_processes()
     choice = choose_device(_device_name(options.device, processes))
@@ -88,7 +91,10 @@ def train(
     with join_processes(choice.device) as processes:
         tell: EventSink = on_event if processes.is_first else _ignore
         state = load_newest(folder.states, plan.run_hash)
-        corpus = _open_corpus(plan, processes, tell)
+        teacher = _find_teacher(plan, choice.device, options, stop)
+        corpus = _open_corpus(plan, teacher, processes, tell)
+        if teacher is not None:
+            corpus = add_labelled(corpus, teacher, processes, is_dry_run=options.dry_run, tell=tell)
         network = build_initial(plan)
         ancestor, loaded = _start(plan, network, state, options, tell)
         charts = RunCharts(folder, on_event, first_step=1 if state is None else state.step + 1)
@@ -99,7 +105,7 @@ def train(
             device=choice.device,
             processes=processes,
             on_event=charts,
-            stop=stop or threading.Event(),
+            stop=stop,
             info=_info(plan, corpus, ancestor),
             ancestor=ancestor,
             loaded=loaded,
@@ -199,11 +205,35 @@ def _check_first(
     return not options.dry_run
 
 
-def _open_corpus(plan: TrainingPlan, processes: Processes, tell: EventSink) -> Corpus:
+def _find_teacher(
+    plan: TrainingPlan, device: torch.device, options: RunOptions, stop: threading.Event
+) -> Teacher | None:
+    """The teacher that the recipe names, checked as far as that is possible without work."""
     recipe = plan.recipe
-    cache = None
-    if recipe.data.cache:
-        cache = PcmCache(Path(recipe.data.cache_dir) if recipe.data.cache_dir else default_cache())
+    if recipe.teacher.model is None:
+        return None
+    teacher = Teacher(
+        recipe.teacher,
+        plan.config,
+        _cache_folder(recipe),
+        device,
+        offline=options.offline,
+        skip_broken=recipe.data.skip_broken,
+        cancel=stop,
+    )
+    _ = teacher.plan
+    return teacher
+
+
+def _cache_folder(recipe: TrainingRecipe) -> Path:
+    return Path(recipe.data.cache_dir) if recipe.data.cache_dir else default_cache()
+
+
+def _open_corpus(
+    plan: TrainingPlan, teacher: Teacher | None, processes: Processes, tell: EventSink
+) -> Corpus:
+    recipe = plan.recipe
+    cache = PcmCache(_cache_folder(recipe)) if recipe.data.cache else None
 
     def read(is_mine: bool) -> Corpus:
         def on_song(done: int, total: int, name: str) -> None:
@@ -215,6 +245,7 @@ def _open_corpus(plan: TrainingPlan, processes: Processes, tell: EventSink) -> C
             plan.config,
             cache=cache,
             on_song=on_song if is_mine else None,
+            unlabelled=() if teacher is None else teacher.aliases,
         )
 
     if processes.world == 1:

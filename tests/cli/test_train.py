@@ -12,6 +12,7 @@ import pytest
 from stemsplit.training.recipe_files import load_recipe
 from tests.audio.material import write_wav
 from tests.cli.conftest import Command
+from tests.cli.tiny import write_song
 from tests.training.runs import tiny_recipe
 from tests.training.sets import RATE, STEMS, tones
 
@@ -49,6 +50,33 @@ def test_options_change_the_recipe(stemsplit: Command, recipe: Path, folder: Pat
     assert (read.start.model, read.optim.lr, read.batch_size) == ("htdemucs", 1e-5, 2)
 
 
+def test_a_teacher_is_part_of_the_recipe(
+    stemsplit: Command, recipe: Path, folder: Path, tiny_model: Path
+) -> None:
+    words = ("train", "--show-recipe", "--recipe", recipe, "--teacher", tiny_model)
+    shown = stemsplit(*words, "--unlabelled", "a", "--unlabelled", "b,c", "--min-score", "55")
+    (folder / "shown.toml").write_text(shown.out)
+    teacher = load_recipe(folder / "shown.toml").teacher
+    assert (teacher.model, teacher.sources) == (str(tiny_model), ("a", "b,c"))
+    assert (teacher.min_score, teacher.weight) == (55, 1)
+
+
+def test_a_teacher_labels_music_and_names_its_scores(
+    stemsplit: Command, recipe: Path, folder: Path, tiny_model: Path
+) -> None:
+    write_song(folder / "loose" / "tune.wav")
+    words = [*("train", "--recipe", recipe, "--teacher", tiny_model, "--unlabelled", "loose")]
+    words += ["--set", "epochs=1"]
+    done = stemsplit(*words, "--out", "out")
+    assert done.status == 0, done.err
+    assert "Labelled song 1 of 1: tune, score " in done.err
+    assert "Learns from 4 songs" in done.err
+    failed = stemsplit(*words, "--min-score", "100", "--out", "other")
+    assert failed.status == 1
+    assert "reaches teacher.min_score=100; the best has " in failed.err
+    assert not (folder / "other").exists()
+
+
 def test_a_network_brings_its_recipe_along(stemsplit: Command) -> None:
     shown = stemsplit("train", "--show-recipe", "--network", "htdemucs_nn")
     assert shown.out == stemsplit("train", "--show-recipe", "--recipe", "htdemucs_nn").out
@@ -83,6 +111,13 @@ def test_a_dry_run_writes_nothing(stemsplit: Command, recipe: Path, folder: Path
         (["--resume", "r"], 1, "no recipe.toml"),
         (["--out", "o", "--set", "start.freeze=nothing.*"], 2, "match 'nothing.*'"),
         (["--out", "o", "--from", "nothing"], 1, "nothing"),
+        (["--out", "o", "--teacher", "htdemucs"], 2, "--unlabelled"),
+        (["--out", "o", "--teacher", "nothing", "--unlabelled", "m"], 1, "no model 'nothing'"),
+        (["--out", "o", "--teacher", "htdemucs", "--unlabelled", "m"], 1, "m: no such file"),
+        (["--out", "o", "--unlabelled", "m"], 2, "name it with --teacher"),
+        (["--out", "o", "--min-score", "50"], 2, "name it with --teacher"),
+        (["--resume", "r", "--teacher", "htdemucs"], 2, "takes none of the rest"),
+        (["--out", "o", "--wandb", "p"], 2, "pip install wandb"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(
