@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stemsplit.checkpoints.bags import Bag, format_bag
@@ -46,52 +46,86 @@ def export_model(
         CheckpointError: the folder holds a model already or cannot be written, or weights cannot be
             had.
     """
-    cache = Cache()
-    model = resolve(name, repo=repo, cache=cache, offline=offline)
-    plain_name = re.sub(r"[^\w.+-]", "-", model.name)
-    bag_file = folder / f"{plain_name}.yaml"
-    if bag_file.exists():
-        raise CheckpointError(f"{bag_file} is there already: choose another folder.")
+    model = resolve(name, repo=repo, cache=Cache(), offline=offline)
+    names = [plain_name(Path(member.id).stem) for member in model.members]
+    return write_model(model, names, folder, offline=offline, progress=progress)
+
+
+def write_model(
+    model: ResolvedModel,
+    names: Sequence[str],
+    folder: Path,
+    *,
+    licence: str | None = None,
+    offline: bool = False,
+    progress: ProgressSink | None = None,
+) -> ExportedModel:
+    """Write a model into a folder: all of it, or nothing.
+
+    Args:
+        model: what to write.
+        names: of its files of weights, without the ending; one for each network.
+        folder: where to write; it is made if needed.
+        licence: terms of weights that do not state any.
+        offline: whether fetching is forbidden.
+        progress: told about every piece of a download that arrives.
+
+    Raises:
+        CheckpointError: the folder holds a model already or cannot be written, or weights cannot be
+            had.
+    """
+    bag_file = folder / f"{plain_name(model.name)}.yaml"
+    files = tuple(folder / f"{name}.safetensors" for name in names)
+    for file in (bag_file, *files):
+        if file.exists():
+            raise CheckpointError(f"{file} is there already: choose another folder.")
+    bag = _as_bag(model, names)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        stems = [re.sub(r"[^\w.+-]", "-", Path(member.id).stem) for member in model.members]
-        files = tuple(folder / f"{stem}.safetensors" for stem in stems)
-        sources = _own_files(model, files, cache, offline, progress)
-        for source, file in zip(sources, files, strict=True):
-            if source is not None:
+        sources = _sources(model, offline, progress)
+        for (source, is_ours), file in zip(sources, files, strict=True):
+            if is_ours and licence is None:
                 _copy(source, file)
-        _write_text(bag_file, format_bag(_as_bag(model, stems)))
-    except OSError as error:
-        raise CheckpointError(f"{folder} cannot be written: {error.strerror or error}.") from error
+            else:
+                _convert(source, file, licence)
+        write_text(bag_file, format_bag(replace(bag, licence=bag.licence or licence)))
+    except BaseException as error:
+        for file in (bag_file, *files) if folder.is_dir() else ():
+            file.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            reason = error.strerror or error
+            raise CheckpointError(f"{folder} cannot be written: {reason}.") from error
+        raise
     return ExportedModel(name=model.name, folder=folder, files=(bag_file, *files))
 
 
-def _own_files(
-    model: ResolvedModel,
-    targets: Sequence[Path],
-    cache: Cache,
-    offline: bool,
-    progress: ProgressSink | None,
-) -> Iterator[Path | None]:
-    """Files of our own format to copy; None where one was written straight to its target."""
+def _sources(
+    model: ResolvedModel, offline: bool, progress: ProgressSink | None
+) -> Iterator[tuple[Path, bool]]:
+    """Where the weights of each network are, and whether that is a checked file of ours."""
     kept = [member for member in model.members if member.path is None]
-    stored = iter(obtain(kept, cache, model=model.name, offline=offline, progress=progress))
-    for member, target in zip(model.members, targets, strict=True):
+    stored = iter(obtain(kept, Cache(), model=model.name, offline=offline, progress=progress))
+    for member in model.members:
         if member.path is not None:
-            _convert(member.path, target)
-            yield None
+            yield member.path, False
         else:
             weights = next(stored)
             weights.check()
-            yield weights.path
+            yield weights.path, True
 
 
-def _convert(source: Path, target: Path) -> None:
+def plain_name(name: str) -> str:
+    """A name that a file can have."""
+    return re.sub(r"[^\w.+-]", "-", name)
+
+
+def _convert(source: Path, target: Path, licence: str | None) -> None:
     from stemsplit.checkpoints.reading import read_checkpoint
     from stemsplit.checkpoints.weights import write_checkpoint
 
     checkpoint = read_checkpoint(source)
-    write_checkpoint(target, checkpoint.state, checkpoint.info)
+    info = replace(checkpoint.info, licence=checkpoint.info.licence or licence)
+    write_checkpoint(target, checkpoint.state, info)
 
 
 def _as_bag(model: ResolvedModel, names: Sequence[str]) -> Bag:
@@ -114,7 +148,8 @@ def _copy(source: Path, target: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _write_text(target: Path, text: str) -> None:
+def write_text(target: Path, text: str) -> None:
+    """Write a file at once."""
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         temporary.write_text(text, encoding="utf-8")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stemsplit.cli import _options as cli
-from stemsplit.cli import networks
+from stemsplit.cli import networks, publish
 from stemsplit.cli._console import Console, Mode, make_console, size
 from stemsplit.cli._progress import make_reporter
 from stemsplit.errors import ConfigError
@@ -21,7 +21,7 @@ Offline = Annotated[bool, typer.Option("--offline", help="Never open a network c
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="List, describe, fetch, check, remove, register and export models.",
+    help="List, describe, fetch, check, remove, register, join, export and publish models.",
 )
 
 
@@ -195,6 +195,10 @@ def export(
             name, folder, offline=offline, progress=reporter.download if reporter else None
         )
     _show(console, exported, "\n".join(str(file) for file in exported.files))
+
+
+app.command()(publish.bag)
+app.command()(publish.publish)
 
 
 @app.command()

@@ -4,15 +4,31 @@ from stemsplit.training.corpus import Corpus
 from stemsplit.training.recipe_files import recipe_hash
 from stemsplit.training.run_folder import RunFolder
 from stemsplit.training.setup import TrainingPlan
+from stemsplit.training.state import Ancestor
 from stemsplit.training.trainer import Progress
 
+NO_TERMS = "State the licence of these weights here. It depends on that of the music."
+USE = "## Use"
 
-def write_card(folder: RunFolder, plan: TrainingPlan, corpus: Corpus, progress: Progress) -> None:
+
+def write_card(
+    folder: RunFolder,
+    plan: TrainingPlan,
+    corpus: Corpus,
+    progress: Progress,
+    ancestor: Ancestor | None = None,
+) -> None:
     """Write the model card of a run that has ended or was stopped."""
-    folder.write_card("\n".join(_lines(folder, plan, corpus, progress)) + "\n")
+    folder.write_card("\n".join(_lines(folder, plan, corpus, progress, ancestor)) + "\n")
 
 
-def _lines(folder: RunFolder, plan: TrainingPlan, corpus: Corpus, progress: Progress) -> list[str]:
+def _lines(
+    folder: RunFolder,
+    plan: TrainingPlan,
+    corpus: Corpus,
+    progress: Progress,
+    ancestor: Ancestor | None,
+) -> list[str]:
     config, name = plan.config, folder.path.resolve().name
     songs = sum(len(part.songs) for part in corpus.training)
     hours = corpus.training_samples / config.sample_rate / 3600
@@ -27,7 +43,6 @@ def _lines(folder: RunFolder, plan: TrainingPlan, corpus: Corpus, progress: Prog
         f"{', '.join(corpus.names)}: {songs} songs, {hours:.2f} hours. "
         f"Validated with {len(corpus.validation)} songs that were kept apart.",
         "",
-        *([corpus.labelled, ""] if corpus.labelled else []),
         f"{progress.step} of {plan.total_steps} steps, {progress.audio_seconds / 3600:.2f} hours "
         f"of music heard, in {progress.seconds / 3600:.2f} hours. The recipe is recipe.toml, "
         f"hash {recipe_hash(plan.recipe)}.",
@@ -46,9 +61,10 @@ def _lines(folder: RunFolder, plan: TrainingPlan, corpus: Corpus, progress: Prog
         "",
         "## Terms",
         "",
-        "State the licence of these weights here. It depends on that of the music.",
+        NO_TERMS,
+        *_inherited(ancestor),
         "",
-        "## Use",
+        USE,
         "",
         "```sh",
         f"stemsplit models add {folder.path} --name {name}",
@@ -56,3 +72,10 @@ def _lines(folder: RunFolder, plan: TrainingPlan, corpus: Corpus, progress: Prog
         "```",
     ]
     return lines
+
+
+def _inherited(ancestor: Ancestor | None) -> list[str]:
+    if ancestor is None:
+        return []
+    terms = ancestor.licence or "not stated"
+    return ["", f"The weights were at first those of {ancestor.name}, whose terms are: {terms}"]

@@ -102,7 +102,7 @@ def open_corpus(
     return Corpus(
         training=training,
         validation=reader.songs(judged),
-        names=tuple(f"{source.path}:{source.split}" for source in data.sources),
+        names=tuple(f"{Path(source.path).name}:{source.split}" for source in data.sources),
         public_sets=_public_sets(data.sources),
         held_out=tuple(name for _, _, names in sides for name in names),
         broken=tuple(reader.broken),

@@ -124,7 +124,7 @@ def train(
             tell(Notice(message=f"Going on after step {state.step}."))
         finished = trainer.run(network, state)
         if processes.is_first:
-            write_card(folder, plan, corpus, trainer.progress)
+            write_card(folder, plan, corpus, trainer.progress, ancestor)
         return finished
 
 

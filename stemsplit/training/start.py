@@ -104,7 +104,7 @@ def ancestor_of(model: str, *, offline: bool = False) -> Ancestor:
     """
     known = describe_model(model, offline=offline)
     return Ancestor(
-        name=model,
+        name=model.rpartition("/")[2] if known.kind == "path" else model,
         licence=known.licence,
         trained_on=known.trained_on,
         trained_sets=known.trained_sets,

@@ -93,10 +93,11 @@ def test_loaded_weights_learn_later_and_a_stop_changes_nothing(tmp_path: Path, m
 def test_weights_say_what_they_were_trained_on_before(tmp_path: Path, model: Path) -> None:
     finished, _ = run(fine_tuning(tmp_path, model, "epochs=1"), tmp_path / "second")
     assert finished.best is not None
-    folder = tmp_path / "music"
     assert read_info(finished.best).trained_on == (
-        f"{folder}:train; before that, as {model}, on: {folder}:train"
+        "music:train; before that, as best.safetensors, on: music:train"
     )
+    card = (finished.best.parent / "README.md").read_text()
+    assert "at first those of best.safetensors, whose terms are: not stated" in card
 
 
 def test_frozen_weights_stay_and_so_do_their_averages(tmp_path: Path) -> None:
