@@ -15,8 +15,8 @@ from stemsplit.separation.device import autocast
 from stemsplit.training.augment import Augmentation
 from stemsplit.training.distributed import Processes, inner
 from stemsplit.training.ema import WeightAverage
-from stemsplit.training.losses import Objective
 from stemsplit.training.optimizers import set_learning_rate
+from stemsplit.training.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,7 @@ class Learner:
     loaded_scale: Callable[[int], float]
     """Step to what the rate of weights that another model gave is multiplied by."""
 
-    objective: Objective
-    stems: tuple[str, ...]
-    """Names of the stems."""
+    task: Task
 
     device: torch.device
     processes: Processes
@@ -95,13 +93,12 @@ class Learner:
         self.optimizer.zero_grad(set_to_none=True)
         parts = self.accumulation_steps
         totals: dict[str, Tensor] = {}
+        generator = torch.Generator().manual_seed(hash_of((self.seed, step, self.processes.rank)))
         for mix, stems in zip(batch.mix.chunk(parts), batch.stems.chunk(parts), strict=True):
             with autocast(self.device, self.precision):
-                estimates = self.network(mix)
-            values = self.objective(estimates.float(), stems)
-            torch.autograd.backward(self.scaler.scale(values.total / parts))
-            by_stem = dict(zip(self.stems, values.stems, strict=True))
-            for name, value in {"loss": values.total, **values.terms, **by_stem}.items():
+                loss, terms = self.task.loss(self.network, mix, stems, generator)
+            torch.autograd.backward(self.scaler.scale(loss / parts))
+            for name, value in {"loss": loss, **terms}.items():
                 totals[name] = totals.get(name, 0) + value.detach() / parts
         self.scaler.unscale_(self.optimizer)
         norm = self._clip()

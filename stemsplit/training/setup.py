@@ -21,9 +21,11 @@ from stemsplit.training.learner import Learner
 from stemsplit.training.losses import Objective
 from stemsplit.training.optimizers import build_optimizer
 from stemsplit.training.phases import Phase, plan_phases
+from stemsplit.training.pretrain import Reconstruction
 from stemsplit.training.recipe import TrainingRecipe
 from stemsplit.training.recipe_files import recipe_to_dict
 from stemsplit.training.schedules import learning_rate
+from stemsplit.training.tasks import Reconstruct, Separate, Task
 
 _CHANGES_NOTHING = ("summary", "epochs", "validation")
 _CHANGES_NOTHING_OF_DATA = ("workers", "cache", "cache_dir")
@@ -126,6 +128,13 @@ def build_learner(
     """
     recipe = plan.recipe
     processes.check_batch(phase.batch_size, recipe.accumulation_steps)
+    stems = plan.config.stems
+    task: Task
+    if recipe.task == "reconstruct":
+        network = Reconstruction(network, recipe.pretrain, num_stems=len(stems))
+        task = Reconstruct()
+    else:
+        task = Separate(Objective(recipe.loss, num_stems=len(stems)), stems)
     network = network.to(device)
     if recipe.channels_last:
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -143,8 +152,7 @@ def build_learner(
             rewarm=(plan.steps(phase).start, phase.rewarm_steps),
         ),
         loaded_scale=partial(_loaded_scale, recipe=recipe),
-        objective=Objective(recipe.loss, num_stems=len(plan.config.stems)),
-        stems=plan.config.stems,
+        task=task,
         augmentation=Augmentation(recipe.augment, plan.config.sample_rate),
         step_averages={
             f"mean over steps, {decay:g}": WeightAverage(network, decay)

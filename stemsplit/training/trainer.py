@@ -7,16 +7,14 @@ import time
 from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import partial
 from statistics import fmean
 from typing import Any, TypeVar
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from stemsplit.checkpoints.weights import CheckpointInfo
+from stemsplit.checkpoints.weights import CheckpointInfo, write_checkpoint
 from stemsplit.errors import TrainingError
 from stemsplit.models.registry import build_network
 from stemsplit.models.serialization import to_plain
@@ -27,10 +25,12 @@ from stemsplit.training.ema import WeightAverage
 from stemsplit.training.events import Event, EventSink, Finished, Notice, StepDone, Validated
 from stemsplit.training.excerpts import BatchNumbers, Excerpts
 from stemsplit.training.learner import Learner, StepReport
+from stemsplit.training.memory import out_of_memory, with_advice
 from stemsplit.training.phases import Phase
-from stemsplit.training.run_folder import RunFolder
+from stemsplit.training.run_folder import RunFolder, write_tensors
 from stemsplit.training.setup import TrainingPlan, build_learner
 from stemsplit.training.state import Ancestor, BestCheckpoint, TrainingState, save_state
+from stemsplit.training.tasks import separator_of
 from stemsplit.training.validation import Validation, validate
 
 _REPORT_SECONDS = 5.0  # from one report of steps to the next
@@ -114,7 +114,7 @@ class Trainer:
         finished = Finished(
             step=self.progress.step,
             is_complete=self.progress.step >= self.plan.total_steps,
-            best=self.folder.best if self.progress.best else None,
+            best=self.folder.best if self.folder.best.is_file() else None,
             best_sdr_db=self.progress.best[0].sdr_db if self.progress.best else None,
         )
         self._tell(finished)
@@ -126,7 +126,7 @@ class Trainer:
         state: TrainingState | None,
         look: Callable[[Learner, Tensor], T],
     ) -> T | None:
-        """Have a look at the first step that is to be taken.
+        """Have a look at the first step that is to be taken, before anything is written.
 
         Args:
             network: with its initial weights.
@@ -135,6 +135,9 @@ class Trainer:
 
         Returns:
             What `look` returns, or None if no step is left.
+
+        Raises:
+            TrainingError: the loss is not finite, or memory ran out.
         """
         done = 0 if state is None else state.step
         for phase in self.plan.phases:
@@ -143,7 +146,7 @@ class Trainer:
                 first = range(max(done, steps.start), steps.stop)[:1]
                 (excerpts,) = self._batches(phase, first, workers=0)
                 learner = self._learner(phase, network, None)
-                return self._guarded(partial(look, learner, excerpts), excerpts, first.start)
+                return with_advice(look, learner, excerpts)
         return None
 
     def _steps(self, phase: Phase) -> range:
@@ -171,7 +174,7 @@ class Trainer:
         """Take the steps of a phase; False if stopped before its end."""
         recipe = self.plan.recipe
         for step, excerpts in zip(steps, self._batches(phase, steps), strict=True):
-            report = self._guarded(partial(learner.learn, excerpts, step), excerpts, step)
+            report = self._guarded(learner, excerpts, step)
             self.progress.step = step + 1
             self.progress.audio_seconds += (
                 phase.batch_size * phase.segment_samples / self.plan.config.sample_rate
@@ -219,26 +222,22 @@ class Trainer:
             worker_init_fn=_leave_signals_to_the_parent,
         )
 
-    def _guarded(self, call: Callable[[], T], excerpts: Tensor, step: int) -> T:
-        """Say what to do when a step fails."""
+    def _guarded(self, learner: Learner, excerpts: Tensor, step: int) -> StepReport:
+        """Take a step, and say what to do when it fails."""
         try:
-            return call()
+            return learner.learn(excerpts, step)
         except TrainingError as error:
             path = (
                 self.folder.path / f"failed-step-{step:08d}-rank-{self.processes.rank}.safetensors"
             )
-            save_file({"excerpts": excerpts.contiguous()}, path)
+            write_tensors(path, {"excerpts": excerpts})
             raise TrainingError(
                 f"Step {step} failed: {error} What it heard is in {path}; the states before it are "
                 "whole. Lower optim.lr, or set optim.clip_norm=1.0."
             ) from error
         except RuntimeError as error:
             if is_out_of_memory(error):
-                raise TrainingError(
-                    f"Out of memory with {excerpts.shape[0]} excerpts at a time. Lower batch_size, "
-                    "raise accumulation_steps, shorten data.segment_seconds, or set "
-                    "checkpointing=true."
-                ) from error
+                raise TrainingError(out_of_memory(learner, excerpts.shape[0])) from error
             raise
 
     def _end_epoch(self, learner: Learner, epoch: int) -> None:
@@ -246,8 +245,16 @@ class Trainer:
             average.update()
         self._report()
         recipe = self.plan.recipe
-        if epoch % recipe.validation.every == 0 or epoch == recipe.epochs:
+        if recipe.task == "reconstruct":
+            self._keep_latest(learner)
+        elif epoch % recipe.validation.every == 0 or epoch == recipe.epochs:
             self._validate(learner, epoch)
+
+    def _keep_latest(self, learner: Learner) -> None:
+        """Keep the weights of now: what fills holes cannot be scored by its stems."""
+        if self.processes.is_first:
+            weights = separator_of(learner.network).state_dict()
+            write_checkpoint(self.folder.best, _on_cpu(weights), self.info)
 
     def _validate(self, learner: Learner, epoch: int) -> None:
         """Score the weights and their averages, and keep the best of them."""
@@ -256,14 +263,14 @@ class Trainer:
         scores: dict[str, Validation] = {}
         for name, average in candidates.items():
             with average.swapped_in() if average is not None else nullcontext():
-                scores[name] = self._score(inner(learner.network))
+                scores[name] = self._score(separator_of(learner.network))
         chosen = max(scores, key=lambda name: scores[name].mean_db)
         average = candidates[chosen]
         is_best = not self.progress.best or (scores[chosen].mean_db >= self.progress.best[0].sdr_db)
         if self.processes.is_first and math.isfinite(scores[chosen].mean_db):
             weights = inner(learner.network).state_dict() if average is None else average.weights
             self.progress.best = self.folder.keep(
-                {name: value.cpu() for name, value in weights.items()},
+                _on_cpu(weights),
                 self.info,
                 step=self.progress.step,
                 sdr_db=scores[chosen].mean_db,
@@ -354,6 +361,10 @@ class Trainer:
             if not isinstance(event, Notice):
                 self.folder.log(type(event).__name__, **to_plain(event))
             self.on_event(event)
+
+
+def _on_cpu(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.cpu() for name, value in weights.items()}
 
 
 def _leave_signals_to_the_parent(_: int) -> None:

@@ -85,7 +85,8 @@ def test_a_network_brings_its_recipe_along(stemsplit: Command) -> None:
 def test_events_are_objects(stemsplit: Command, recipe: Path) -> None:
     done = stemsplit("train", "--recipe", recipe, "--out", "out", "--set", "epochs=1", "--json")
     kinds = [line["event"] for line in done.objects]
-    assert kinds == [*["song_read"] * 4, "preflight", "step_done", "validated", "finished"]
+    assert kinds[:6] == [*["song_read"] * 4, "preflight", "step_done"]
+    assert kinds[-2:] == ["validated", "finished"]
     assert done.objects[-1]["is_complete"] is True
 
 
