@@ -12,7 +12,7 @@ from stemsplit.evaluation.quality import QualityMeter, WindowCutter
 from stemsplit.separation.events import StemQuality
 from stemsplit.separation.separator import PreparedSong, Separator, StemBlock
 
-_EXCERPT_SECONDS = 12.0  # at most; else as long as what one forward pass sees
+_EXCERPT_SECONDS = 12.0  # at most; else as long as one forward pass allows
 _SECONDS_PER_EXCERPT = 60.0
 _MAX_EXCERPTS = 3
 
@@ -43,8 +43,8 @@ class SongInspector:
             _EXCERPT_SECONDS,
             min(one.segment_samples for one in separator.model.members) / separator.sample_rate,
         )
-        self._length = min(round(segment * song.sample_rate), song.num_samples * 3 // 4)
-        stride = round(segment * (1 - options.overlap) * song.sample_rate)
+        stride = max(1, int(segment * (1 - options.overlap) * song.sample_rate) - 1)
+        self._length = min(stride, song.num_samples * 3 // 4)  # longer takes a second pass
         self._cutter = WindowCutter(self._excerpts(stride), self._length)
         self._kept: list[Tensor] = []
 

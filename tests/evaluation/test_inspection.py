@@ -75,7 +75,6 @@ def test_stems_that_depend_on_the_place_in_the_segment_disagree() -> None:
     found = inspected(separator, prepare(separator, 6.0))
     # The ramp of the network runs from 0.5 to 1.5: a shift by half a stride changes every stem.
     assert 0 < found["vocals"].measures["agreement_db"] < 20
-    assert any("a second run" in reason for reason in found["vocals"].reasons)
 
 
 def test_what_no_two_runs_agree_on_scores_low() -> None:
@@ -96,7 +95,7 @@ def test_a_minute_costs_one_forward_pass_and_no_song_more_than_three() -> None:
         alone = sum(network.num_windows)
         network.num_windows.clear()
         inspected(separator, song)
-        assert sum(network.num_windows) - alone <= 2 * extra  # an excerpt may need a second one
+        assert sum(network.num_windows) - alone == extra
 
 
 def test_two_stems_are_not_praised_for_adding_up() -> None:
