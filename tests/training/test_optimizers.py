@@ -7,12 +7,15 @@ import torch
 from torch import nn
 
 from stemsplit.errors import ConfigError
+from stemsplit.models.registry import build_network
 from stemsplit.training.learning_recipe import GroupSection, OptimSection
 from stemsplit.training.optimizers import (
     OPTIMIZERS,
     build_optimizer,
     set_learning_rate,
 )
+from stemsplit.training.phases import recipe_network
+from stemsplit.training.recipe_files import load_recipe
 
 
 @pytest.fixture
@@ -97,3 +100,14 @@ def test_patterns_that_fit_nothing_are_refused(network: nn.Module) -> None:
         build_optimizer(OptimSection(groups=(GroupSection(match="transformer"),)), network)
     with pytest.raises(ConfigError, match="leaves no weights"):
         build_optimizer(OptimSection(), network, freeze=["*"])
+
+
+def test_fine_tuning_htdemucs_shrinks_the_weights_of_its_transformer_alone() -> None:
+    recipe = load_recipe("htdemucs_ft")
+    named = recipe_network(recipe.network)
+    with torch.device("meta"):
+        whole = build_network(named.architecture, named.config)
+    decayed, rest = build_optimizer(recipe.optim, whole).param_groups
+    assert (decayed["weight_decay"], rest["weight_decay"]) == (0.05, 0.0)
+    transformer = whole.get_submodule("transformer")
+    assert len(decayed["params"]) == len(list(transformer.parameters()))
