@@ -28,7 +28,7 @@ def synth(
 
     They are laid out as MUSDB18-HQ is. The mixture is the exact sum of the stems. The same options
     give the same files; songs that are there already are left as they are. Sampled sounds and
-    spoken words are used where their packages are installed: pip install "stemsplit-torch[synth]".
+    spoken words are used where the packages of the extra called synth are installed.
     """
     from stemsplit.training.synth.dataset import SynthOptions, make_set
     from stemsplit.training.synth.sources import SOURCES, missing
