@@ -14,7 +14,9 @@ from stemsplit.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-ELSEWHERE = {"--help", "--nproc-per-node"}  # of everything, of torchrun
+TORCHRUN = {"--nnodes", "--nproc-per-node", "--max-restarts", "--rdzv-backend", "--rdzv-endpoint"}
+SLURM = {"--nodes", "--ntasks-per-node", "--gpus-per-node"}
+ELSEWHERE = {"--help", *TORCHRUN, *SLURM}
 
 
 def test_the_python_example_runs(tmp_path: Path) -> None:
