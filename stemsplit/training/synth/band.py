@@ -174,7 +174,7 @@ def place(track: Signal, sound: Signal, start: float, side: float) -> None:
         return
     piece = sound[:, skipped : skipped + count]
     angle = (side + 1) * np.pi / 4
-    gains = np.sqrt(2) * np.array([[np.cos(angle)], [np.sin(angle)]], dtype=np.float32)
+    gains = np.float32(2**0.5) * np.array([[np.cos(angle)], [np.sin(angle)]], dtype=np.float32)
     first = max(0, first)
     track[:, first : first + count] += piece * gains
 

@@ -154,7 +154,7 @@ def mix_voice(draw: np.random.Generator, desk: Desk, track: Signal, role: str) -
 def panned(track: Signal, side: float) -> Signal:
     """A track moved to the left (-1) or the right (1)."""
     angle = (side + 1) * np.pi / 4
-    gains = np.sqrt(2) * np.array([[np.cos(angle)], [np.sin(angle)]], dtype=np.float32)
+    gains = np.float32(2**0.5) * np.array([[np.cos(angle)], [np.sin(angle)]], dtype=np.float32)
     return as_signal(track * gains)
 
 

@@ -78,13 +78,17 @@ def harmonics_below(frequency: float, limit_hz: float = 18_000) -> int:
     return min(900, int(2 ** (np.floor(np.log2(count) * 4) / 4)))
 
 
+def fraction(phase: npt.NDArray[np.float64]) -> Signal:
+    """Where in its period an oscillator is, from 0 to 1."""
+    return as_signal(phase - np.floor(phase))
+
+
 def play(table: Signal, phase: npt.NDArray[np.float64]) -> Signal:
     """A table read at a phase in periods, which may run on for ever."""
-    place = (phase % 1.0) * len(table)
-    left = place.astype(np.int32)
-    rest = (place - left).astype(np.float32)
+    place = fraction(phase) * np.float32(len(table))
+    left = np.minimum(place.astype(np.int32), len(table) - 1)
+    rest = place - left.astype(np.float32)
     wrapped = np.append(table, table[0])
-    left = np.minimum(left, len(table) - 1)
     return as_signal(wrapped[left] * (1 - rest) + wrapped[left + 1] * rest)
 
 

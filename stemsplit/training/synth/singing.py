@@ -14,12 +14,15 @@ from stemsplit.training.synth.signals import (
     SAMPLE_RATE,
     Signal,
     as_signal,
+    fraction,
     noise,
     phase_of,
     play,
     shaped,
     wave_table,
 )
+
+_AUDIBLE_GRIT = 0.02
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def sing(draw: np.random.Generator, throat: Throat, gestures: Gestures) -> Signa
     exponent = throat.tilt + 0.55 * (1 - gestures.effort)
     base = np.log(np.maximum(f, 150) / 150)
     tilted = gestures.voiced * np.exp(-exponent[:, None] * base[None])
-    closing = 0.5 + 0.5 * np.cos(2 * np.pi * (phase % 1.0)).astype(np.float32)
+    closing = 0.5 + 0.5 * np.cos(np.float32(2 * np.pi) * fraction(phase))
     air = noise(draw, num_samples)
     breath = shaped(air * (0.35 + closing), tilted * (f / 1500)[None] * np.float32(throat.breath))
     hiss = shaped(noise(draw, num_samples), gestures.hissing)
@@ -90,10 +93,9 @@ def _frequency(
                       draw.normal(0, 0.09, max(3, int(t[-1] * 3))))  # fmt: skip
     wobble = np.convolve(draw.normal(0, 1, num_frames), np.ones(3) / 3, "same")
     semitones = gestures.pitch + vibrato + drift + 12 * throat.jitter * wobble
-    semitones = np.clip(semitones, 28, 96)
+    hertz = 440 * 2 ** ((np.clip(semitones, 28, 96) - 69) / 12)
     places = np.arange(num_samples, dtype=np.float32) / HOP + 1.0
-    hertz = 440 * 2 ** ((np.interp(places, np.arange(num_frames), semitones) - 69) / 12)
-    return hertz.astype(np.float32)
+    return as_signal(np.interp(places, np.arange(num_frames), hertz))
 
 
 def _roughness(
@@ -104,6 +106,9 @@ def _roughness(
     shimmer = 1 + 4 * throat.jitter * draw.standard_normal(knots)
     strain = throat.grit * np.clip(draw.normal(0.5, 0.5, knots), 0, 1.2)
     places = np.linspace(0, knots - 1, num_samples)
-    rough = np.interp(places, np.arange(knots), strain) * (np.floor(phase) % 2)
-    found = np.interp(places, np.arange(knots), shimmer) * (1 - 0.6 * rough)
-    return as_signal(found)
+    found = as_signal(np.interp(places, np.arange(knots), shimmer))
+    if throat.grit < _AUDIBLE_GRIT:
+        return found
+    is_second = fraction(phase / 2) >= 0.5
+    rough = as_signal(np.interp(places, np.arange(knots), strain)) * is_second
+    return as_signal(found * (1 - np.float32(0.6) * rough))

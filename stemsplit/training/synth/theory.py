@@ -1,7 +1,9 @@
 """Keys, scales and chords. Pitches are MIDI note numbers; 60 is middle C, 69 is 440 Hz."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -64,9 +66,15 @@ class Key:
 
     def step(self, pitch: int, steps: int) -> int:
         """The pitch some steps of the scale above or below one of the scale."""
-        ladder = [p for p in range(12, 120) if self.has(p)]
-        place = int(np.argmin([abs(p - pitch) for p in ladder])) + steps
-        return ladder[min(max(place, 0), len(ladder) - 1)]
+        place = min(bisect_left(self._ladder, pitch), len(self._ladder) - 1)
+        below = place > 0 and pitch - self._ladder[place - 1] <= self._ladder[place] - pitch
+        place += steps - 1 if below else steps
+        return self._ladder[min(max(place, 0), len(self._ladder) - 1)]
+
+    @cached_property
+    def _ladder(self) -> tuple[int, ...]:
+        """All pitches of the scale that instruments and singers reach."""
+        return tuple(p for p in range(12, 120) if self.has(p))
 
 
 @dataclass(frozen=True)

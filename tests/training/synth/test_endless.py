@@ -51,9 +51,9 @@ def test_other_rates_and_stems_are_refused() -> None:
 
 
 def test_the_level_of_a_song_is_near_that_of_its_mix() -> None:
-    songs = synth_songs(6, seed=9, split="train", stems=_STEMS, sample_rate=44_100)
+    songs = synth_songs(4, seed=9, split="train", stems=_STEMS, sample_rate=44_100)
     errors = []
     for song in songs:
-        mono = song.read(44_100 * 30, 44_100 * 2).sum(dim=0).mean(dim=0)
+        mono = song.read(44_100 * 30, 44_100).sum(dim=0).mean(dim=0)
         errors.append(20 * torch.log10(mono.std() / song.level))
     assert torch.stack(errors).abs().median() < 4  # dB; stretches differ within a song

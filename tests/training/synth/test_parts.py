@@ -39,6 +39,13 @@ def test_chords_of_a_key_are_in_its_scale() -> None:
     assert chord_on(Key(0, "major"), 4, sevenths=False).classes == (7, 11, 2)
 
 
+def test_steps_of_a_scale_begin_at_its_nearest_pitch() -> None:
+    key = Key(0, "major")
+    assert [key.step(60, steps) for steps in (-1, 0, 1, 2, 7)] == [59, 60, 62, 64, 72]
+    assert key.step(61, 0) in (60, 62)
+    assert (key.step(0, -3), key.step(127, 3)) == (12, 119)
+
+
 def test_a4_is_440_hz() -> None:
     assert frequency(69) == 440
     assert frequency(57) == 220

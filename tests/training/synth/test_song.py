@@ -19,7 +19,7 @@ _RATE = 44_100
 
 @pytest.fixture(scope="module")
 def songs() -> list[Song]:
-    return [render_song(3, index, seconds=2) for index in range(6)]
+    return [render_song(3, index, seconds=2) for index in range(5)]
 
 
 @pytest.fixture
