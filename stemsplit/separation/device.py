@@ -70,7 +70,9 @@ def autocast(
 
 def is_out_of_memory(error: RuntimeError) -> bool:
     """Whether a device reports that its memory is used up."""
-    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in str(error).lower()
+    text = str(error).lower()
+    is_main_memory = "defaultcpuallocator" in text  # which has words of its own for it
+    return isinstance(error, torch.OutOfMemoryError) or is_main_memory or "out of memory" in text
 
 
 def free_memory_bytes(device: torch.device) -> int | None:

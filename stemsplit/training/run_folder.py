@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+from safetensors.torch import save_file
 from torch import Tensor
 
 from stemsplit.checkpoints.weights import CheckpointInfo, write_checkpoint
@@ -147,9 +149,15 @@ class RunFolder:
         kept, dropped = tuple(ranked[:num]), ranked[num:]
         if any(one.step == step for one in kept):
             path = self.path / f"kept/step-{step:08d}.safetensors"
-            write_checkpoint(path, state, info)
-            if kept[0].step == step:
-                _copy(path, self.best)
+            try:
+                write_checkpoint(path, state, info)
+                if kept[0].step == step:
+                    _copy(path, self.best)
+            except CheckpointError as error:
+                raise CheckpointError(
+                    f"{error} The best weights so far are whole; mend this, and the same command "
+                    "goes on from the newest state."
+                ) from error
         for one in dropped:
             (self.path / one.file).unlink(missing_ok=True)
         return kept
@@ -172,6 +180,18 @@ def write_bytes(path: Path, data: bytes) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write tensors for a person to look at.
+
+    Raises:
+        CheckpointError: the file cannot be written.
+    """
+    try:
+        save_file({name: value.contiguous() for name, value in tensors.items()}, path)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path} cannot be written: {error}.") from error
 
 
 def _finite(value: Any) -> Any:

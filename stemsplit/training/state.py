@@ -145,7 +145,10 @@ def load_newest(folder: Path, run_hash: str) -> TrainingState | None:
             )
         return state
     if found:
-        raise CheckpointError(f"None of the training states in {folder} can be read.")
+        raise CheckpointError(
+            f"None of the training states in {folder} can be read. Begin anew in another folder; "
+            "--from takes the best weights of this one."
+        )
     return None
 
 
@@ -172,5 +175,5 @@ def _read(path: Path) -> TrainingState:
         EOFError,
         pickle.UnpicklingError,
     ) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = str(error).splitlines()[0].split(". ")[0] if str(error) else type(error).__name__
         raise CheckpointError(f"The training state {path} is damaged: {reason}.") from error
