@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stemsplit.cli import _options as cli
-from stemsplit.cli import synth
+from stemsplit.cli import preview, synth
 from stemsplit.cli._console import Console, duration, make_console
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ _DEFAULT_JOBS = 2
 
 app = typer.Typer(no_args_is_help=True, help="Check data sets, and make one of generated songs.")
 app.command()(synth.synth)
+
+
+app.command()(preview.preview)
 
 
 @app.callback()

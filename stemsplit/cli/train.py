@@ -168,7 +168,7 @@ def train(
         )
     chosen = None
     if resume is None:
-        chosen = _recipe(recipe, network, data, stems, start, settings or [])
+        chosen = chosen_recipe(recipe, network, data, stems, start, settings or [])
         chosen = _with_teacher(chosen, *music)
     if show_recipe and chosen is not None:
         console.result(recipe_to_toml(chosen).rstrip())
@@ -200,7 +200,7 @@ def train(
         raise typer.Exit(130)
 
 
-def _recipe(
+def chosen_recipe(
     name: str | None,
     network: str | None,
     data: list[str] | None,

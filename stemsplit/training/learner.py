@@ -29,6 +29,9 @@ class Batch:
     stems: Tensor
     """(B, S, C, N)."""
 
+    rest: Tensor
+    """(B, C, N): what else is in the songs. Without masks, the mix is all of it together."""
+
 
 @dataclass(frozen=True)
 class StepReport:
@@ -127,7 +130,7 @@ class Learner:
         first = self.processes.rank * groups
         seeds = [hash_of((self.seed, step, first + group)) for group in range(groups)]
         heard, stems = self.augmentation.prepare(excerpts, seeds)
-        return Batch(mix=heard, stems=stems[:, :-1])
+        return Batch(mix=heard, stems=stems[:, :-1], rest=stems[:, -1])
 
     def state(self) -> dict[str, Any]:
         """Everything of it that a training state holds."""

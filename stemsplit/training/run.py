@@ -215,7 +215,7 @@ def _find_teacher(
     teacher = Teacher(
         recipe.teacher,
         plan.config,
-        _cache_folder(recipe),
+        cache_folder(recipe),
         device,
         offline=options.offline,
         skip_broken=recipe.data.skip_broken,
@@ -225,7 +225,8 @@ def _find_teacher(
     return teacher
 
 
-def _cache_folder(recipe: TrainingRecipe) -> Path:
+def cache_folder(recipe: TrainingRecipe) -> Path:
+    """Where the decoded songs of a training are kept."""
     return Path(recipe.data.cache_dir) if recipe.data.cache_dir else default_cache()
 
 
@@ -233,7 +234,7 @@ def _open_corpus(
     plan: TrainingPlan, teacher: Teacher | None, processes: Processes, tell: EventSink
 ) -> Corpus:
     recipe = plan.recipe
-    cache = PcmCache(_cache_folder(recipe)) if recipe.data.cache else None
+    cache = PcmCache(cache_folder(recipe)) if recipe.data.cache else None
 
     def read(is_mine: bool) -> Corpus:
         def on_song(done: int, total: int, name: str) -> None:

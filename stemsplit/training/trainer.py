@@ -1,7 +1,6 @@
 """The course of a training: steps, validations, states, and how it ends."""
 
 import math
-import signal
 import threading
 import time
 from collections.abc import Callable, Container, Iterable, Mapping
@@ -12,18 +11,17 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from stemsplit.checkpoints.weights import CheckpointInfo, write_checkpoint
 from stemsplit.errors import TrainingError
 from stemsplit.models.registry import build_network
 from stemsplit.models.serialization import to_plain
 from stemsplit.separation.device import is_out_of_memory
+from stemsplit.training.batches import read_batches
 from stemsplit.training.corpus import Corpus
 from stemsplit.training.distributed import Processes, inner
 from stemsplit.training.ema import WeightAverage
 from stemsplit.training.events import Event, EventSink, Finished, Notice, StepDone, Validated
-from stemsplit.training.excerpts import BatchNumbers, Excerpts
 from stemsplit.training.learner import Learner, StepReport
 from stemsplit.training.memory import out_of_memory, with_advice
 from stemsplit.training.phases import Phase
@@ -195,31 +193,14 @@ class Trainer:
     def _batches(
         self, phase: Phase, steps: range, *, workers: int | None = None
     ) -> Iterable[Tensor]:
-        recipe = self.plan.recipe
-        room = recipe.augment.shift.seconds  # which shifting takes off again
-        excerpts = Excerpts(
-            self.corpus.training,
-            seed=recipe.seed,
-            num_samples=phase.segment_samples + round(room * self.plan.config.sample_rate),
-            normalize=recipe.data.normalize,
-            skip_broken=recipe.data.skip_broken,
-        )
-        # Numbers go on from phase to phase, so that no excerpt is heard twice.
-        first = self.plan.steps(phase).start
-        numbers = BatchNumbers(
-            steps.start - first,
-            steps.stop - first,
-            batch_size=phase.batch_size,
-            rank=self.processes.rank,
-            world=self.processes.world,
-            offset=self.plan.first_excerpt(phase),
-        )
-        return DataLoader(
-            excerpts,
-            batch_sampler=numbers,
-            num_workers=recipe.data.workers if workers is None else workers,
-            pin_memory=self.device.type == "cuda",
-            worker_init_fn=_leave_signals_to_the_parent,
+        return read_batches(
+            self.plan,
+            self.corpus,
+            phase,
+            steps,
+            processes=self.processes,
+            workers=self.plan.recipe.data.workers if workers is None else workers,
+            is_pinned=self.device.type == "cuda",
         )
 
     def _guarded(self, learner: Learner, excerpts: Tensor, step: int) -> StepReport:
@@ -365,8 +346,3 @@ class Trainer:
 
 def _on_cpu(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: value.cpu() for name, value in weights.items()}
-
-
-def _leave_signals_to_the_parent(_: int) -> None:
-    """In a worker: Ctrl-C goes to all processes, and the parent decides what to do."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,74 @@
+"""The batches of a training, by the numbers of their steps.
+
+Shapes: B batch, S stems, C audio channels, N samples.
+"""
+
+import signal
+from collections.abc import Iterable
+
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from stemsplit.training.corpus import Corpus
+from stemsplit.training.distributed import Processes
+from stemsplit.training.excerpts import BatchNumbers, Excerpts
+from stemsplit.training.phases import Phase
+from stemsplit.training.setup import TrainingPlan
+
+
+def read_batches(
+    plan: TrainingPlan,
+    corpus: Corpus,
+    phase: Phase,
+    steps: range,
+    *,
+    processes: Processes,
+    workers: int,
+    is_pinned: bool = False,
+) -> Iterable[Tensor]:
+    """This process's stems and rest (B, S + 1, C, N) of every step, before they are augmented.
+
+    Args:
+        plan: of the training.
+        corpus: what is learnt from.
+        phase: of the steps.
+        steps: their numbers in the whole training.
+        processes: that share the batches.
+        workers: processes that read; 0 reads in this one.
+        is_pinned: whether the batches go to a GPU.
+
+    Raises:
+        DatasetError: there are no songs to learn from.
+        AudioError: a song cannot be read.
+    """
+    recipe = plan.recipe
+    room = recipe.augment.shift.seconds  # which shifting takes off again
+    excerpts = Excerpts(
+        corpus.training,
+        seed=recipe.seed,
+        num_samples=phase.segment_samples + round(room * plan.config.sample_rate),
+        normalize=recipe.data.normalize,
+        skip_broken=recipe.data.skip_broken,
+    )
+    # Numbers go on from phase to phase, so that no excerpt is heard twice.
+    first = plan.steps(phase).start
+    numbers = BatchNumbers(
+        steps.start - first,
+        steps.stop - first,
+        batch_size=phase.batch_size,
+        rank=processes.rank,
+        world=processes.world,
+        offset=plan.first_excerpt(phase),
+    )
+    return DataLoader(
+        excerpts,
+        batch_sampler=numbers,
+        num_workers=workers,
+        pin_memory=is_pinned,
+        worker_init_fn=_leave_signals_to_the_parent,
+    )
+
+
+def _leave_signals_to_the_parent(_: int) -> None:
+    """In a worker: Ctrl-C goes to all processes, and the parent decides what to do."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
