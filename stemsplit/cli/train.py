@@ -13,7 +13,12 @@ from stemsplit.cli._stopping import stop_on_signals
 from stemsplit.cli._training import make_training_reporter
 from stemsplit.errors import Cancelled, ConfigError
 from stemsplit.training.recipe import SourceSection, TrainingRecipe
-from stemsplit.training.recipe_files import load_recipe, recipe_to_toml, shipped_recipes
+from stemsplit.training.recipe_files import (
+    load_recipe,
+    recipe_of_network,
+    recipe_to_toml,
+    shipped_recipes,
+)
 
 if TYPE_CHECKING:
     from stemsplit.training.events import Finished
@@ -216,8 +221,8 @@ def chosen_recipe(
         texts.append(f"network.stems={','.join(cli.names(stems))}")
     if start is not None:
         texts.append(f"start.model={start}")
-    if name is None and network in shipped_recipes():
-        name = network
+    if name is None and network is not None:
+        name = recipe_of_network(network)
     texts += settings
     recipe = load_recipe(name or _DEFAULT, texts)
     if data:

@@ -13,6 +13,7 @@ from stemsplit.training.corpus import Corpus
 from stemsplit.training.distributed import Processes
 from stemsplit.training.excerpts import BatchNumbers, Excerpts
 from stemsplit.training.phases import Phase
+from stemsplit.training.repitch import Repitch
 from stemsplit.training.setup import TrainingPlan
 
 
@@ -42,13 +43,14 @@ def read_batches(
         AudioError: a song cannot be read.
     """
     recipe = plan.recipe
-    room = recipe.augment.shift.seconds  # which shifting takes off again
+    repitch = Repitch(recipe.augment, phase.segment_samples, plan.config.sample_rate)
     excerpts = Excerpts(
         corpus.training,
         seed=recipe.seed,
-        num_samples=phase.segment_samples + round(room * plan.config.sample_rate),
+        num_samples=repitch.samples_to_read,
         normalize=recipe.data.normalize,
         skip_broken=recipe.data.skip_broken,
+        change=repitch,
     )
     # Numbers go on from phase to phase, so that no excerpt is heard twice.
     first = plan.steps(phase).start

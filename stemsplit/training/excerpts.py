@@ -7,14 +7,16 @@ Shapes: B batch, S stems, C audio channels, N samples.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from torch import Tensor
+import torch
+from torch import Generator, Tensor
 from torch.utils.data import Dataset, Sampler
 
 from stemsplit.errors import AudioError, DatasetError
+from stemsplit.training.seeds import hash_of
 from stemsplit.training.songs import Song
 
 _ATTEMPTS = 20  # at songs that cannot be read, before it is taken for a fault of the whole set
@@ -42,6 +44,8 @@ class Excerpts(Dataset[Tensor]):
         num_samples: N.
         normalize: divide by the level of the song, as the separation does.
         skip_broken: draw another song where one cannot be read, with a warning.
+        change: what is done to every excerpt by the process that reads it, with a generator that
+            the number of the excerpt decides; None for nothing.
 
     Raises:
         DatasetError: there are no songs to draw from.
@@ -55,6 +59,7 @@ class Excerpts(Dataset[Tensor]):
         num_samples: int,
         normalize: bool,
         skip_broken: bool = False,
+        change: Callable[[Tensor, Generator], Tensor] | None = None,
     ) -> None:
         self._sets = [part for part in sets if part.songs and part.weight > 0]
         if not self._sets:
@@ -63,6 +68,7 @@ class Excerpts(Dataset[Tensor]):
         self._num_samples = num_samples
         self._normalize = normalize
         self._skip_broken = skip_broken
+        self._change = change
         self._set_weights = _shares([part.weight for part in self._sets])
         self._song_weights = [
             _shares([song.num_samples for song in part.songs]) for part in self._sets
@@ -80,7 +86,9 @@ class Excerpts(Dataset[Tensor]):
             song, start = self._choose(draw)
             try:
                 stems = song.read(start, self._num_samples)
-                return stems / song.level if self._normalize else stems
+                if self._normalize:
+                    stems = stems / song.level
+                return stems if self._change is None else self._change(stems, self._rolls(number))
             except AudioError as error:
                 if not self._skip_broken:
                     raise
@@ -88,6 +96,9 @@ class Excerpts(Dataset[Tensor]):
         raise DatasetError(
             f"{_ATTEMPTS} songs in a row could not be read; the last is {song.name}."
         )
+
+    def _rolls(self, number: int) -> torch.Generator:
+        return torch.Generator().manual_seed(hash_of((self._seed, number)))
 
     def _choose(self, draw: np.random.Generator) -> tuple[Song, int]:
         place = draw.choice(len(self._sets), p=self._set_weights)

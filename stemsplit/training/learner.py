@@ -3,7 +3,7 @@
 Shapes: B batch, S stems, C audio channels, N samples.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from stemsplit.training.augment import Augmentation
 from stemsplit.training.distributed import Processes, inner
 from stemsplit.training.ema import WeightAverage
 from stemsplit.training.optimizers import set_learning_rate
+from stemsplit.training.seeds import hash_of
 from stemsplit.training.tasks import Task
 
 
@@ -162,10 +163,3 @@ def _set_training(network: nn.Module) -> None:
         is_frozen = bool(weights) and not any(weight.requires_grad for weight in weights)
         if isinstance(module, nn.modules.batchnorm._BatchNorm) and is_frozen:
             module.eval()
-
-
-def hash_of(numbers: Sequence[int]) -> int:
-    """A seed that numbers decide, and neighbours of which have nothing in common."""
-    from numpy.random import SeedSequence
-
-    return int(SeedSequence(list(numbers)).generate_state(1)[0])

@@ -102,3 +102,15 @@ def test_songs_are_brought_to_one_level() -> None:
         for normalize in (False, True)
     )
     torch.testing.assert_close(normalized[3], plain[3] / 4)
+
+
+def test_what_changes_an_excerpt_draws_the_same_for_the_same_number() -> None:
+    def roll(stems: Tensor, generator: torch.Generator) -> Tensor:
+        return stems * 0 + torch.rand((), generator=generator)
+
+    sets = [SongSet((Ramp("a", 500),))]
+    first, again = (
+        Excerpts(sets, seed=0, num_samples=9, normalize=False, change=roll) for _ in range(2)
+    )
+    assert torch.equal(first[3], again[3])
+    assert not torch.equal(first[3], first[4])

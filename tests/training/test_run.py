@@ -10,9 +10,13 @@ import torch
 from stemsplit.checkpoints.load import load_model
 from stemsplit.errors import ConfigError, StemsplitError, TrainingError
 from stemsplit.separation.separator import Separator
+from stemsplit.training.batches import read_batches
+from stemsplit.training.corpus import open_corpus
+from stemsplit.training.distributed import Processes
 from stemsplit.training.events import Event, Notice, Preflight, StepDone, Validated
 from stemsplit.training.recipe_files import load_recipe
 from stemsplit.training.run import RunOptions, resume, train
+from stemsplit.training.setup import plan_training
 from stemsplit.training.state import TrainingState, load_newest
 from tests.training.runs import run, tiny_recipe
 from tests.training.sets import RATE, STEMS, tones
@@ -209,3 +213,26 @@ def test_a_network_that_has_filled_holes_is_a_start_for_one_that_separates(tmp_p
     _, events = run(started, tmp_path / "started")
     (said,) = [event.message for event in events if isinstance(event, Notice)]
     assert "begin at random" not in said
+
+
+def test_pitch_and_tempo_reach_what_is_heard(tmp_path: Path) -> None:
+    plain = plan_training(tiny_recipe(tmp_path))
+    changed = plan_training(
+        tiny_recipe(
+            tmp_path, "augment.repitch.probability=1", "augment.repitch.whole_semitones=false"
+        )
+    )
+    corpus = open_corpus(plain.recipe.data, plain.recipe.validation, plain.config)
+    first, second = (
+        next(
+            iter(
+                read_batches(
+                    plan, corpus, plan.phases[0], range(1), processes=Processes(), workers=0
+                )
+            )
+        )
+        for plan in (plain, changed)
+    )
+    assert first.shape == second.shape
+    vocals = [torch.fft.rfft(batch[0, 3, 0]).abs().argmax().item() for batch in (first, second)]
+    assert vocals[0] != vocals[1]  # a steady tone that has moved
