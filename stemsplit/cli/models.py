@@ -25,9 +25,6 @@ app = typer.Typer(
 )
 
 
-app.command()(networks.profile)
-
-
 @app.command("list")
 def list_models(
     json: cli.JsonTable = False,
@@ -98,6 +95,9 @@ def info(
         networks.show_network(console, one, is_drawn=True)
     if not flow:
         console.say(f"What it does, and the flow of data: stemsplit models info {name} --flow")
+
+
+app.command()(networks.profile)
 
 
 @app.command()

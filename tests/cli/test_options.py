@@ -138,7 +138,10 @@ OPTIONS = {
     *("--mp3", "--flac", "--int24", "--float32", "--repo", "--mp3-bitrate", "--filename"),
     *("--clip-mode", "--list-models", "--help", "-h"),
 }
-MODELS_COMMANDS = ["list", "info", "download", "verify", "remove", "add", "export", "path"]
+MODELS_COMMANDS = [
+    *("list", "info", "profile", "download", "verify", "remove", "add", "export", "bag"),
+    *("publish", "path"),
+]
 
 
 def test_the_options_of_separate_are_these(stemsplit: Command) -> None:
