@@ -64,7 +64,17 @@ def add_labelled(
         names=(*corpus.names, f"{num_kept} songs labelled by {name}"),
         public_sets=tuple(dict.fromkeys((*corpus.public_sets, *teacher.model.trained_sets))),
         broken=(*corpus.broken, *teacher.broken),
-        labelled=f"The stems of {num_kept} songs are those that {name} separated, with scores of "
-        f"{least:g} of 100 at least; {len(found.left_out)} songs were left out. {name} was trained "
-        f"on: {teacher.model.trained_on or 'data that it does not state'}.",
+        labelled=_about(teacher, num_kept, len(found.left_out)),
+    )
+
+
+def _about(teacher: Teacher, num_kept: int, num_left_out: int) -> str:
+    """What a model card says about the labels."""
+    model, least = teacher.model, teacher.section.min_score
+    scores = f", with scores of {least:g} of 100 at least" if least else ""
+    left_out = f"; {num_left_out} songs were left out" if num_left_out else ""
+    return (
+        f"The stems of {num_kept} songs are those that {model.name} separated{scores}{left_out}. "
+        f"{model.name} was trained on: {model.trained_on or 'data that it does not state'}; its "
+        f"terms are: {model.licence or 'not stated'}."
     )

@@ -317,7 +317,7 @@ def test_a_run_learns_from_labelled_songs_and_says_so(
     card = (out / "README.md").read_text()
     assert "music:train, 3 songs labelled by wise: 6 songs" in card
     assert "The stems of 3 songs are those that wise separated" in card
-    assert "wise was trained on: noise." in card
+    assert "wise was trained on: noise; its terms are: MIT." in card
     info = read_info(out / "best.safetensors")
     assert str(info.trained_on).endswith("music:train, 3 songs labelled by wise")
     assert info.trained_sets == ("musdb:test",)
