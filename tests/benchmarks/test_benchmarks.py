@@ -4,7 +4,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from tests.benchmarks import memory, metrics, networks, speed, startup, synth
+from tests.benchmarks import memory, metrics, networks, speed, startup, synth, training
 from tests.benchmarks.material import TINY
 
 pytestmark = [pytest.mark.bench, pytest.mark.slow]
@@ -53,3 +53,17 @@ def test_songs_are_made_and_timed() -> None:
     rates = synth.main(seconds=1, songs=1, excerpts=1)
     assert set(rates) == {"songs", "excerpts"}
     assert all(rate > 0 for rate in rates.values())
+
+
+def test_steps_of_training_are_measured_for_both() -> None:
+    rows = training.main(["htdemucs_n"], seconds=0.5, repeats=1, device="cpu", settings=TINY)
+    ((name, ours, theirs),) = rows
+    assert name == "htdemucs_n"
+    assert ours > 0
+    assert theirs > 0
+
+
+def test_the_loader_is_measured_with_and_without_a_cache() -> None:
+    rows = training.loader(song_seconds=9, excerpts=4, workers=(0,))
+    assert [name for name, _ in rows] == ["wav, 0 workers", "cached, 0 workers"]
+    assert all(speed > 0 for _, speed in rows)
