@@ -79,7 +79,7 @@ def articulate(
         pitch.astype(np.float32),
         sway.astype(np.float32),
         voiced.astype(np.float32),
-        hissing.astype(np.float32) * np.float32(0.35),
+        hissing.astype(np.float32) * np.float32(1.3),
         effort.astype(np.float32),
     )
 
@@ -153,7 +153,7 @@ def _mouth(formants: np.ndarray, nasal: np.ndarray, throat: Throat) -> np.ndarra
         ratio = (f / c) ** 2
         gains *= 1 / np.sqrt((1 - ratio) ** 2 + (bandwidth * f / c**2) ** 2)
     # A row of resonances alone falls without end; the many higher ones hold it up.
-    gains *= np.minimum((1 + (f / (4200 * throat.size)) ** 2) ** 2.6, 1e6)
+    gains *= np.minimum((1 + (f / (3500 * throat.size)) ** 2) ** 2.6, 1e6)
     boost = 10 ** (throat.ring / 20) - 1
     gains *= 1 + boost * np.exp(-((np.log2(f / 2900) * 2.5) ** 2))
     dip = 1 - 0.7 * nasal[:, None] * np.exp(-((np.log2(f / 800) * 1.5) ** 2))

@@ -19,7 +19,9 @@ _STRUMS = {
 }
 
 
-def play_other(draw: np.random.Generator, frame: Frame, role: str, layer: int) -> list[Note]:
+def play_other(
+    draw: np.random.Generator, frame: Frame, role: str, layer: int, *, is_lead: bool = False
+) -> list[Note]:
     """All notes of one instrument.
 
     Args:
@@ -27,6 +29,7 @@ def play_other(draw: np.random.Generator, frame: Frame, role: str, layer: int) -
         frame: the song.
         role: family of the instrument.
         layer: 0 plays nearly always, 1 and more where the song is denser.
+        is_lead: it has the tune.
     """
     hand = Hand(draw, frame.style)
     centre = _CENTRES.get(role, 60) + float(draw.uniform(-5, 5))
@@ -38,7 +41,7 @@ def play_other(draw: np.random.Generator, frame: Frame, role: str, layer: int) -
         if bar.section.layers <= layer:
             continue
         name = {"chorus": "chorus", "solo": "solo"}.get(bar.section.name, "verse")
-        if role in _MELODIC or (name == "solo" and layer == 0 and role != "pad"):
+        if is_lead or role in _MELODIC or (name == "solo" and layer == 0 and role != "pad"):
             again = np.random.default_rng([seeds[name], bar.index % 4])
             notes += _lead(again, frame, bar, hand, centre + 5)
             continue

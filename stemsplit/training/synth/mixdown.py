@@ -31,8 +31,8 @@ STEMS = ("drums", "bass", "other", "vocals")
 CEILING = 0.97  # of full scale; no sample of a stem or of the mix goes beyond
 
 _BALANCE: dict[str, Range] = {  # mean and deviation in dB of the stems beside each other
-    "drums": (-1.0, 2.6),
-    "bass": (-2.0, 2.6),
+    "drums": (-1.2, 2.6),
+    "bass": (-0.8, 2.6),
     "other": (-0.5, 2.8),
     "vocals": (0.8, 2.4),
 }

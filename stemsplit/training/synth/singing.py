@@ -23,6 +23,7 @@ from stemsplit.training.synth.signals import (
 )
 
 _AUDIBLE_GRIT = 0.02
+_AIR = 0.05  # of the level of the vowel
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,17 @@ def sing(draw: np.random.Generator, throat: Throat, gestures: Gestures) -> Signa
     folds *= _roughness(draw, throat, phase, num_samples)
     # The tilt of the folds moves with the effort, which a fixed wave cannot.
     f = np.fft.rfftfreq(N_FFT, 1 / SAMPLE_RATE).astype(np.float32)
-    exponent = throat.tilt + 0.55 * (1 - gestures.effort)
+    exponent = 0.75 * throat.tilt + 0.4 * (1 - gestures.effort)
     base = np.log(np.maximum(f, 150) / 150)
     tilted = gestures.voiced * np.exp(-exponent[:, None] * base[None])
     closing = 0.5 + 0.5 * np.cos(np.float32(2 * np.pi) * fraction(phase))
     air = noise(draw, num_samples)
-    breath = shaped(air * (0.35 + closing), tilted * (f / 1500)[None] * np.float32(throat.breath))
+    # Breath passes the mouth; some of it is heard at the highest frequencies whatever the vowel.
+    body = tilted[:, 7:70].mean(axis=1, keepdims=True)
+    above = np.clip(np.log2(np.maximum(f, 1) / 2500), 0, 1) / (1 + (f / 14_000) ** 4)
+    airy = tilted * (f / 1500)[None] * np.float32(throat.breath)
+    airy += body * above[None] * np.float32(_AIR + 0.15 * throat.breath)
+    breath = shaped(air * (0.35 + closing), as_signal(airy))
     hiss = shaped(noise(draw, num_samples), gestures.hissing)
     return shaped(folds, tilted) + breath + hiss
 

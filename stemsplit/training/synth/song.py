@@ -25,11 +25,13 @@ from stemsplit.training.synth.signals import SAMPLE_RATE, Signal, samples
 from stemsplit.training.synth.singers import Singer, draw_singer
 from stemsplit.training.synth.sounds import SAMPLED, SAMPLED_KITS
 from stemsplit.training.synth.sources import available
-from stemsplit.training.synth.tables import SPLITS, Split, check_split, choose
+from stemsplit.training.synth.tables import SPLITS, Split, chance, check_split, choose
 from stemsplit.training.synth.voices import VOICES, source_of
 
 _PREROLL = 1.0  # seconds rendered before an excerpt, for what still rings there
 LONGEST = 600.0  # seconds
+_INSTRUMENTAL = 0.08  # share of songs in every style
+_SOLOISTS = ("lead", "flute", "brass", "strings", "guitar", "distorted", "mallet")
 _MONO_DB = 2.0  # a mono mix and its silences below the loudness that a song is brought to
 
 Stream = Callable[[str], np.random.Generator]
@@ -202,23 +204,20 @@ def _bass(
 def _other(
     frame: Frame, stream: Stream, split: Split, desk: Desk, drive: float, begin: float, count: int
 ) -> tuple[Signal, list[str]]:
-    draw = stream("instruments")
-    least, most = frame.style.parts
     total = np.zeros((2, count), dtype=np.float32)
     sounds = []
-    for layer in range(int(draw.integers(least, most, endpoint=True))):
-        role = choose(draw, frame.style.roles[: 3 if layer == 0 else None])
-        notes = play_other(stream(f"part {layer}"), frame, role, layer)
+    is_instrumental = _way(frame, stream) == "none"
+    for layer, role in enumerate(_roles(frame, stream, is_instrumental=is_instrumental)):
+        has_tune = is_instrumental and layer == 0
+        notes = play_other(stream(f"part {layer}"), frame, role, layer, is_lead=has_tune)
         heard = band.within(notes, begin, count / SAMPLE_RATE)
         if not heard:
             continue
-        sound_draw = stream(f"sound {layer}")
-        player = band.draw_player(sound_draw, role, split)
+        draw, mix_draw = stream(f"sound {layer}"), stream(f"mix {layer}")
+        player = band.draw_player(draw, role, split)
         track = player.play(heard, begin, count)
-        mix_draw = stream(f"mix {layer}")
-        doubled = role in ("distorted", "guitar") and mix_draw.random() < 0.5
-        if doubled:
-            again = player.play(_retaken(sound_draw, heard), begin, count)
+        if role in ("distorted", "guitar") and chance(mix_draw, 0.5):
+            again = player.play(_retaken(draw, heard), begin, count)
             track = mixdown.panned(track, -0.85) + mixdown.panned(again, 0.85)
         mixed = mixdown.mix_instrument(mix_draw, desk, track, role, drive)
         total += levelled(mixed, float(mix_draw.normal(-20 - 1.5 * layer, 3)))
@@ -226,16 +225,30 @@ def _other(
     return total, sounds
 
 
+def _roles(frame: Frame, stream: Stream, *, is_instrumental: bool) -> list[str]:
+    """Families of the other instruments; where nobody sings, the first has the tune."""
+    draw = stream("instruments")
+    count = int(draw.integers(*frame.style.parts, endpoint=True))
+    first = [choose(draw, _SOLOISTS)] if is_instrumental else []
+    likely, any_of = frame.style.roles[:3], frame.style.roles
+    return [*first, *(choose(draw, any_of if layer else likely) for layer in range(count))]
+
+
 def _retaken(draw: np.random.Generator, notes: Sequence[Note]) -> list[Note]:
     """The same notes played a second time."""
     return [replace(note, start=note.start + float(draw.normal(0.004, 0.006))) for note in notes]
 
 
+def _way(frame: Frame, stream: Stream) -> str:
+    """How the song is sung; any style has instrumentals too."""
+    draw = stream("way of singing")
+    return "none" if chance(draw, _INSTRUMENTAL) else choose(draw, frame.style.singing)
+
+
 def _vocals(
     frame: Frame, stream: Stream, split: Split, desk: Desk, begin: float, count: int
 ) -> tuple[Signal, list[str]]:
-    draw = stream("singers")
-    way = choose(draw, frame.style.singing)
+    draw, way = stream("singers"), _way(frame, stream)
     people: dict[int, Singer] = {0: draw_singer(draw, split)}
     lines = write_vocals(stream("melody"), frame, way, people[0].centre)
     total = np.zeros((2, count), dtype=np.float32)

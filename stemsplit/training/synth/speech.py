@@ -208,11 +208,12 @@ def sing_line(
             pitch[here] += np.clip(speech, -4, 4) * (share[:, 0] > 0.5)
     shift = _shifted(voiced, throat.size)
     f = np.maximum(bin_frequencies(), 100)[None]
-    # The speaker's own folds fall by 1 / k too; what is sung through has that already.
+    # The speaker's own folds fall by 1 / k and with their effort too; what is sung through has
+    # that already.
     return Gestures(
         pitch.astype(np.float32),
         sway.astype(np.float32),
-        (shift * (f / 200) * 0.5).astype(np.float32),
+        (shift * (f / 200) ** 1.25 * 0.5).astype(np.float32),
         hissing * np.float32(0.5),
         effort.astype(np.float32),
     )
