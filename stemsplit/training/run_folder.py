@@ -189,6 +189,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
         CheckpointError: the file cannot be written.
     """
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         save_file({name: value.contiguous() for name, value in tensors.items()}, path)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path} cannot be written: {error}.") from error

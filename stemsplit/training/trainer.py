@@ -208,9 +208,9 @@ class Trainer:
         try:
             return learner.learn(excerpts, step)
         except TrainingError as error:
-            path = (
-                self.folder.path / f"failed-step-{step:08d}-rank-{self.processes.rank}.safetensors"
-            )
+            # Not beside the weights, where it would be taken for a second model of the folder.
+            name = f"step-{step:08d}-rank-{self.processes.rank}.safetensors"
+            path = self.folder.path / "failed" / name
             write_tensors(path, {"excerpts": excerpts})
             raise TrainingError(
                 f"Step {step} failed: {error} What it heard is in {path}; the states before it are "

@@ -142,9 +142,9 @@ def test_only_runs_can_be_gone_on_with(tmp_path: Path) -> None:
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_what_was_heard(tmp_path: Path) -> None:
     out = tmp_path / "out"
     recipe = tiny_recipe(tmp_path, "optim.lr=1e30", "schedule.warmup_steps=0")
-    with pytest.raises(TrainingError, match=r"Step 1 failed: .*failed-step-00000001"):
+    with pytest.raises(TrainingError, match=r"Step 1 failed: .*failed/step-00000001"):
         run(recipe, out)
-    (kept,) = out.glob("failed-step-*.safetensors")
+    (kept,) = out.glob("failed/step-*.safetensors")
     assert kept.stat().st_size > 4 * 2 * 5 * 2 * 4000
 
 
