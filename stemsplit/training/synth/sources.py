@@ -53,14 +53,14 @@ SOURCES: dict[str, Source] = {
     ),
     "red zeppelin": Source(
         "Red Zeppelin, an acoustic drum kit by Glen MacArthur",
-        "GPL-2.0-or-later, as packaged; the recordings CC BY-SA 3.0 by their author's site",
+        "GPL-2.0-or-later, as Debian packages it",
         "Debian: avldrums.lv2-soundfont",
         (f"{_FONTS}/Red_Zeppelin_4_LV2.sf2",),
         ("tinysoundfont",),
     ),
     "black pearl": Source(
         "Black Pearl, an acoustic drum kit by Glen MacArthur",
-        "GPL-2.0-or-later, as packaged; the recordings CC BY-SA 3.0 by their author's site",
+        "GPL-2.0-or-later, as Debian packages it",
         "Debian: avldrums.lv2-soundfont",
         (f"{_FONTS}/Black_Pearl_4_LV2.sf2",),
         ("tinysoundfont",),
