@@ -30,6 +30,7 @@ class Source:
 
 
 _FONTS = "/usr/share/sounds/sf2"
+_PLAYER = "pip install --no-deps tinysoundfont"  # its own dependency, PyAudio, is not needed
 
 SOURCES: dict[str, Source] = {
     "synthesis": Source(
@@ -40,28 +41,28 @@ SOURCES: dict[str, Source] = {
     "timgm": Source(
         "TimGM6mb, a General MIDI SoundFont by Tim Brechbill",
         "GPL-2.0",
-        "pip install pretty_midi; Debian: timgm6mb-soundfont",
+        f"pip install pretty_midi, or Debian: timgm6mb-soundfont; {_PLAYER}",
         ("pretty_midi:TimGM6mb.sf2", f"{_FONTS}/TimGM6mb.sf2"),
         ("tinysoundfont",),
     ),
     "fluid": Source(
         "Fluid (R3), a General MIDI SoundFont by Frank Wen",
         "MIT",
-        "Debian: fluid-soundfont-gm",
+        f"Debian: fluid-soundfont-gm; {_PLAYER}",
         (f"{_FONTS}/FluidR3_GM.sf2",),
         ("tinysoundfont",),
     ),
     "red zeppelin": Source(
         "Red Zeppelin, an acoustic drum kit by Glen MacArthur",
         "GPL-2.0-or-later, as Debian packages it",
-        "Debian: avldrums.lv2-soundfont",
+        f"Debian: avldrums.lv2-soundfont; {_PLAYER}",
         (f"{_FONTS}/Red_Zeppelin_4_LV2.sf2",),
         ("tinysoundfont",),
     ),
     "black pearl": Source(
         "Black Pearl, an acoustic drum kit by Glen MacArthur",
         "GPL-2.0-or-later, as Debian packages it",
-        "Debian: avldrums.lv2-soundfont",
+        f"Debian: avldrums.lv2-soundfont; {_PLAYER}",
         (f"{_FONTS}/Black_Pearl_4_LV2.sf2",),
         ("tinysoundfont",),
     ),
