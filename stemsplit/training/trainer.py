@@ -26,6 +26,7 @@ from stemsplit.training.learner import Learner, StepReport
 from stemsplit.training.memory import out_of_memory, with_advice
 from stemsplit.training.phases import Phase
 from stemsplit.training.run_folder import RunFolder, write_tensors
+from stemsplit.training.seeds import hash_of
 from stemsplit.training.setup import TrainingPlan, build_learner
 from stemsplit.training.state import Ancestor, BestCheckpoint, TrainingState, save_state
 from stemsplit.training.tasks import separator_of
@@ -106,6 +107,8 @@ class Trainer:
             if state is not None:
                 torch.set_rng_state(state.random)
                 state = None
+            elif held is None:  # for dropout; processes must not drop alike
+                torch.manual_seed(hash_of((self.plan.recipe.seed, self.processes.rank)))
             if not self._run_phase(phase, steps, learner):
                 break
             held = learner.state()

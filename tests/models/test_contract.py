@@ -207,8 +207,8 @@ def test_half_precision_gives_about_the_same_stems(name: str, dtype: torch.dtype
         with torch.autocast("cpu", dtype=dtype):
             rough = network(mix)
     assert rough.dtype == mix.dtype
-    # Some 64 roundings in a row, of up to one eps each, that add up like a random walk.
-    assert (rough - exact).norm() < 8 * torch.finfo(dtype).eps * exact.norm()
+    # Some 150 roundings in a row, of up to one eps each, that add up like a random walk.
+    assert (rough - exact).norm() < 12 * torch.finfo(dtype).eps * exact.norm()
 
 
 @every_variant

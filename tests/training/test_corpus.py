@@ -106,6 +106,14 @@ def test_any_songs_may_lie_in_files_like_those_of_musdb(tmp_path: Path) -> None:
     assert open_sets(tmp_path, rate=CODED_RATE).public_sets == ("musdb:train",)
 
 
+def test_nothing_is_validated_with_a_test_song(tmp_path: Path) -> None:
+    write_set(tmp_path / "train", "a", "b")
+    write_set(tmp_path / "test", "c")
+    judged = ValidationSection(sources=(SourceSection(path=str(tmp_path), split="test"),))
+    with pytest.raises(DatasetError, match="c belongs to the test part"):
+        open_sets(tmp_path, validation=judged)
+
+
 def test_a_song_on_both_sides_is_refused_under_any_spelling(tmp_path: Path) -> None:
     first = write_set(tmp_path / "one", "Band - Song", "other")
     second = write_set(tmp_path / "two", "band song", "third")
