@@ -12,6 +12,8 @@ from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 from stemsplit.errors import ConfigError
@@ -99,7 +101,15 @@ def join_processes(device: torch.device) -> Iterator[Processes]:
     if processes.world == 1:
         yield processes
         return
-    torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    # Addresses of processes before a restart still stand in the store: each attempt has its own.
+    store, rank, world = next(rendezvous("env://"))
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    torch.distributed.init_process_group(
+        "nccl" if device.type == "cuda" else "gloo",
+        store=PrefixStore(f"attempt {attempt}", store),
+        rank=rank,
+        world_size=world,
+    )
     try:
         yield processes
     finally:

@@ -1,15 +1,14 @@
 """What a run will take, found out by one real step before the first."""
 
 import copy
-import resource
 import shutil
-import sys
 import time
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from stemsplit.separation.estimate import peak_memory_bytes
 from stemsplit.training.corpus import Corpus
 from stemsplit.training.events import Preflight
 from stemsplit.training.learner import Learner
@@ -85,7 +84,4 @@ def _peak_memory(device: torch.device) -> int | None:
     """Bytes of a GPU that this process used, or of the main memory; None where that is not told."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    if device.type != "cpu":
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    return peak_memory_bytes() if device.type == "cpu" else None
