@@ -25,6 +25,7 @@ from typing import Any
 import platformdirs
 from filelock import FileLock, Timeout
 
+from stemsplit.checkpoints.replacing import replacing
 from stemsplit.errors import CheckpointError, ChecksumError
 
 logger = logging.getLogger(__name__)
@@ -305,14 +306,11 @@ class Cache:
         return self.root / "models" / f"{_file_name(name)}.json"
 
     def _write_json(self, path: Path, data: dict[str, Any]) -> None:
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
-            temporary.write_text(json.dumps(data, indent=1), encoding="utf-8")
-            temporary.replace(path)
+            with replacing(path) as temporary:
+                temporary.write_text(json.dumps(data, indent=1), encoding="utf-8")
         except OSError as error:
             raise self._unwritable(error) from error
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def _file_name(name: str) -> str:

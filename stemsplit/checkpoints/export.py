@@ -1,6 +1,5 @@
 """Writes a model into a folder of its own: our files and the bag that combines them."""
 
-import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 from stemsplit.checkpoints.bags import Bag, format_bag
 from stemsplit.checkpoints.cache import Cache
 from stemsplit.checkpoints.obtain import ProgressSink, obtain
+from stemsplit.checkpoints.replacing import replacing
 from stemsplit.checkpoints.resolve import resolve
 from stemsplit.checkpoints.resolved import ResolvedModel
 from stemsplit.errors import CheckpointError
@@ -140,19 +140,11 @@ def _as_bag(model: ResolvedModel, names: Sequence[str]) -> Bag:
 
 
 def _copy(source: Path, target: Path) -> None:
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
+    with replacing(target) as temporary:
         shutil.copyfile(source, temporary)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_text(target: Path, text: str) -> None:
     """Write a file at once."""
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
+    with replacing(target) as temporary:
         temporary.write_text(text, encoding="utf-8")
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)

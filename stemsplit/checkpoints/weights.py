@@ -19,13 +19,13 @@ Weights are stored in 16 bits where that loses nothing, which halves most publis
 """
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stemsplit import __version__
+from stemsplit.checkpoints.replacing import replacing
 from stemsplit.errors import CheckpointError
 from stemsplit.models.registry import ARCHITECTURES
 
@@ -162,20 +162,17 @@ def write_checkpoint(path: Path, state: "Mapping[str, Tensor]", info: Checkpoint
     from safetensors.torch import save_file
 
     stored = {name: _compact(tensor) for name, tensor in state.items()}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.touch()
-        permissions = temporary.stat().st_mode
-        save_file(stored, temporary, metadata=_to_metadata(info))
-        temporary.chmod(permissions)  # safetensors lets only the owner read
-        temporary.replace(path)
+        with replacing(path) as temporary:
+            temporary.touch()
+            permissions = temporary.stat().st_mode
+            save_file(stored, temporary, metadata=_to_metadata(info))
+            temporary.chmod(permissions)  # safetensors lets only the owner read
     # safetensors reports a full disk as its own error, which is a plain Exception.
     except Exception as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise CheckpointError(f"{path} cannot be written: {reason}.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _compact(tensor: "Tensor") -> "Tensor":

@@ -5,10 +5,10 @@ Each reporter takes the events of a run; `close` ends its output.
 
 import time
 from collections.abc import Mapping
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from stemsplit.cli._console import Console, Mode, duration
+from stemsplit.cli._reporting import ConsoleReporter, kind_of
 from stemsplit.cli._wording import (
     download_note,
     download_title,
@@ -54,7 +54,7 @@ def make_reporter(console: Console, about: Mapping[str, Any]) -> "Reporter":
     return BarReporter(console) if console.has_terminal else LogReporter(console)
 
 
-class Reporter:
+class Reporter(ConsoleReporter):
     """Takes events and keeps what the end of the run needs."""
 
     seconds_between_lines: ClassVar[float] = 1.0
@@ -62,7 +62,7 @@ class Reporter:
 
     def __init__(self, console: Console) -> None:
         """Report to a console."""
-        self.console = console
+        super().__init__(console)
         self.num_songs = self.num_skipped = 0
         self.results: list[SongFinished | SongFailed | SongSkipped] = []
         self.totals: BatchFinished | None = None
@@ -98,22 +98,6 @@ class Reporter:
         self._last_download = now
         return True
 
-    def close(self) -> None:
-        """End the output."""
-
-    def __enter__(self) -> Self:
-        """Begin the output."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """End the output, however the run ended."""
-        self.close()
-
 
 class QuietReporter(Reporter):
     """Prints the paths of finished stems; on stderr, what went wrong."""
@@ -139,17 +123,17 @@ class JsonReporter(Reporter):
 
     def show(self, event: Event) -> None:
         """Print the event as it is."""
-        self.console.record(_kind(event), event)
+        self.console.record(kind_of(event), event)
 
     def download(self, progress: "DownloadProgress") -> None:
         """Print an object at most once a second, and at the end of a file."""
         if self._is_time(progress):
-            self.console.record(_kind(progress), progress)
+            self.console.record(kind_of(progress), progress)
 
     def close(self) -> None:
         """Print the manifest, also of a run that did not come to its end."""
         songs = [
-            {"status": _kind(result).removeprefix("song_"), **vars(result)}
+            {"status": kind_of(result).removeprefix("song_"), **vars(result)}
             for result in self.results
         ]
         totals = vars(self.totals) if self.totals else {}
@@ -302,9 +286,3 @@ class BarReporter(LogReporter):
             self._progress.remove_task(self._song_task)
             self._song_task = None
         self._show_batch(self._num_done)
-
-
-def _kind(event: object) -> str:
-    """The name of an event's class in JSON style: ``SongFinished`` is ``song_finished``."""
-    name = type(event).__name__
-    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")

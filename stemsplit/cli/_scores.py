@@ -4,11 +4,11 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from stemsplit.cli._console import Console, Mode, duration
 from stemsplit.cli._progress import new_bars
+from stemsplit.cli._reporting import ConsoleReporter, kind_of
 from stemsplit.cli._wording import download_note, download_title
 from stemsplit.evaluation.events import (
     EvaluationEvent,
@@ -36,12 +36,12 @@ def make_evaluation_reporter(console: Console) -> "EvaluationReporter":
     return _BarReporter(console) if console.has_terminal else EvaluationReporter(console)
 
 
-class EvaluationReporter:
+class EvaluationReporter(ConsoleReporter):
     """Prints plain lines, and at the end the table."""
 
     def __init__(self, console: Console) -> None:
         """Report to a console."""
-        self.console = console
+        super().__init__(console)
         self._last_line = time.monotonic()
 
     def __call__(self, event: EvaluationEvent) -> None:
@@ -94,43 +94,20 @@ class EvaluationReporter:
         if self.console.mode is Mode.HUMAN:
             self.console.result("\n".join(str(path) for path in files))
 
-    def close(self) -> None:
-        """End the output of the course."""
-
-    def __enter__(self) -> Self:
-        """Begin the output."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """End the output, however the run ended."""
-        self.close()
-
 
 class _JsonReporter(EvaluationReporter):
     """Prints an object per event, and at the end one with all numbers."""
 
     def __call__(self, event: EvaluationEvent) -> None:
-        kinds = {
-            EvaluationStarted: "evaluation_started",
-            TrackAdvanced: "track_advanced",
-            TrackScored: "track_scored",
-            TrackFailed: "track_failed",
-        }
-        self.console.record(kinds[type(event)], event)
+        self.console.record(kind_of(event), event)
 
     def separation(self, event: Event) -> None:
         if isinstance(event, Notice | ModelReady):
-            kind = "notice" if isinstance(event, Notice) else "model_ready"
-            self.console.record(kind, event)
+            self.console.record(kind_of(event), event)
 
     def download(self, progress: "DownloadProgress") -> None:
         if progress.received_bytes == progress.total_bytes:
-            self.console.record("download_progress", progress)
+            self.console.record(kind_of(progress), progress)
 
     def show(self, findings: "Findings", files: Sequence[Path]) -> None:
         result = findings.result

@@ -1,9 +1,9 @@
 """The course of a training, told to people, logs and programs."""
 
-from types import TracebackType
 from typing import Any, Self
 
 from stemsplit.cli._console import Console, Mode, duration, size
+from stemsplit.cli._reporting import ConsoleReporter, kind_of
 from stemsplit.training.events import (
     Event,
     Finished,
@@ -23,12 +23,8 @@ def make_training_reporter(console: Console) -> "TrainingReporter":
     return _LiveReporter(console) if console.has_terminal else TrainingReporter(console)
 
 
-class TrainingReporter:
+class TrainingReporter(ConsoleReporter):
     """Prints a line per event."""
-
-    def __init__(self, console: Console) -> None:
-        """Report to a console."""
-        self.console = console
 
     def __call__(self, event: Event) -> None:
         """Take in an event."""
@@ -56,26 +52,12 @@ class TrainingReporter:
         """Print a line for a person who waits."""
         self.console.say(text)
 
-    def __enter__(self) -> Self:
-        """Begin."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """End."""
-
 
 class _JsonReporter(TrainingReporter):
     """One JSON object per event."""
 
     def __call__(self, event: Event) -> None:
-        name = type(event).__name__
-        words = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
-        self.console.record(words.lstrip("_"), event)
+        self.console.record(kind_of(event), event)
 
 
 class _LiveReporter(TrainingReporter):
@@ -108,12 +90,7 @@ class _LiveReporter(TrainingReporter):
         self._live.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         self._step = None
         self._live.update("", refresh=True)
         self._live.stop()

@@ -6,7 +6,6 @@ crash.
 
 import importlib
 import platform
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -148,8 +147,9 @@ def check_cache() -> Finding:
 
 def check_disk(folder: Path) -> Finding:
     """Look at the room for results."""
-    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    free = shutil.disk_usage(existing).free
+    from stemsplit.separation.estimate import free_disk_bytes
+
+    free = free_disk_bytes(folder)
     detail = f"{free / 1e9:.1f} GB free for results in {folder}"
     if free < _LOW_DISK_BYTES:
         advice = "Make room, choose another --out, or a smaller --format such as flac or mp3."

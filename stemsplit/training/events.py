@@ -7,13 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-
-@dataclass(frozen=True, kw_only=True)
-class Notice:
-    """Something the user should read once."""
-
-    message: str
-    is_warning: bool = False
+from stemsplit.separation.events import Notice as Notice
 
 
 @dataclass(frozen=True, kw_only=True)

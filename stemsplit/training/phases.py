@@ -1,10 +1,11 @@
 """Which network is trained, on what, in which epochs. Nothing here imports torch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import accumulate, pairwise
 
 from stemsplit.errors import ConfigError
+from stemsplit.models.base import ModelConfig
 from stemsplit.models.custom import NamedNetwork, load_network
 from stemsplit.models.overrides import override
 from stemsplit.models.registry import config_from_dict, config_to_dict
@@ -93,6 +94,8 @@ def plan_phases(recipe: TrainingRecipe) -> tuple[Phase, ...]:
 
 def _phase(recipe: TrainingRecipe, section: PhaseSection, first: int, end: int) -> Phase:
     network = recipe_network(recipe.network, section.overrides)
+    if recipe.checkpointing:
+        network = replace(network, config=_frugal(network))
     seconds = section.segment_seconds or recipe.data.segment_seconds
     config = network.config
     samples = config.segment_samples if seconds is None else round(seconds * config.sample_rate)
@@ -110,3 +113,12 @@ def _phase(recipe: TrainingRecipe, section: PhaseSection, first: int, end: int) 
         batch_size=section.batch_size or recipe.batch_size,
         rewarm_steps=section.rewarm_steps if first else 0,
     )
+
+
+def _frugal(network: NamedNetwork) -> ModelConfig:
+    """The configuration with activations that are computed again for the gradient."""
+    if "checkpointing" not in {field.name for field in fields(network.config)}:
+        raise ConfigError(
+            f"{network.name} cannot compute activations again: leave checkpointing out."
+        )
+    return replace(network.config, checkpointing=True)  # type: ignore[call-arg]

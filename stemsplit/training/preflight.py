@@ -1,14 +1,13 @@
 """What a run will take, found out by one real step before the first."""
 
 import copy
-import shutil
 import time
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from stemsplit.separation.estimate import peak_memory_bytes
+from stemsplit.separation.estimate import free_disk_bytes, peak_memory_bytes
 from stemsplit.training.corpus import Corpus
 from stemsplit.training.events import Preflight
 from stemsplit.training.learner import Learner
@@ -51,9 +50,6 @@ def preflight(
     learner.load(held)
     torch.set_rng_state(random)
     config = plan.config
-    existing = next(
-        path for path in (folder.absolute(), *folder.absolute().parents) if path.exists()
-    )
     return Preflight(
         network=plan.network.name,
         parameters=_num_parameters(learner),
@@ -66,7 +62,7 @@ def preflight(
         total_seconds=seconds * steps_left,
         memory_bytes=_peak_memory(learner.device),
         disk_bytes=_disk_bytes(plan, learner),
-        free_bytes=shutil.disk_usage(existing).free,
+        free_bytes=free_disk_bytes(folder),
     )
 
 

@@ -236,25 +236,23 @@ def _open_corpus(
     recipe = plan.recipe
     cache = PcmCache(cache_folder(recipe)) if recipe.data.cache else None
 
-    def read(is_mine: bool) -> Corpus:
-        def on_song(done: int, total: int, name: str) -> None:
-            tell(SongRead(done=done, total=total, name=name))
+    def on_song(done: int, total: int, name: str) -> None:
+        tell(SongRead(done=done, total=total, name=name))
 
-        return open_corpus(
-            recipe.data,
-            recipe.validation,
-            plan.config,
-            cache=cache,
-            on_song=on_song if is_mine else None,
-            unlabelled=() if teacher is None else teacher.aliases,
-        )
-
-    if processes.world == 1:
-        return read(True)
-    # The first process fills the cache; the others find it full.
-    corpus = read(True) if processes.is_first else None
-    processes.wait()
-    return corpus or read(False)
+    # The first process fills the cache; the others wait, and find it full.
+    if not processes.is_first:
+        processes.wait()
+    corpus = open_corpus(
+        recipe.data,
+        recipe.validation,
+        plan.config,
+        cache=cache,
+        on_song=on_song,
+        unlabelled=() if teacher is None else teacher.aliases,
+    )
+    if processes.is_first:
+        processes.wait()
+    return corpus
 
 
 def _info(plan: TrainingPlan, corpus: Corpus, ancestor: Ancestor | None) -> CheckpointInfo:

@@ -12,7 +12,6 @@ tensorboard/         the same numbers for TensorBoard
 
 import json
 import math
-import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -24,6 +23,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
+from stemsplit.checkpoints.replacing import replacing
 from stemsplit.checkpoints.weights import CheckpointInfo, write_checkpoint
 from stemsplit.errors import CheckpointError, ConfigError
 from stemsplit.training.state import BestCheckpoint
@@ -174,12 +174,8 @@ def write_text(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Replace a file by another at once."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with replacing(path) as temporary:
         temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
@@ -204,11 +200,8 @@ def _finite(value: Any) -> Any:
 
 
 def _copy(source: Path, target: Path) -> None:
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        shutil.copyfile(source, temporary)
-        temporary.replace(target)
+        with replacing(target) as temporary:
+            shutil.copyfile(source, temporary)
     except OSError as error:
         raise CheckpointError(f"{target} cannot be written: {error.strerror}.") from error
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -2,15 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Container, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Container
+from dataclasses import dataclass
 from functools import partial
 from typing import cast
 
 import torch
 from torch import nn
 
-from stemsplit.errors import ConfigError
 from stemsplit.models.base import ModelConfig
 from stemsplit.models.custom import NamedNetwork
 from stemsplit.models.registry import build_network, config_to_dict
@@ -91,7 +90,7 @@ def plan_training(recipe: TrainingRecipe) -> TrainingPlan:
         UnknownModelError: there is no such network.
         ConfigError: something does not fit together.
     """
-    plan = TrainingPlan(recipe, tuple(_frugal(plan_phases(recipe), recipe)))
+    plan = TrainingPlan(recipe, plan_phases(recipe))
     Objective(recipe.loss, num_stems=len(plan.config.stems))
     return plan
 
@@ -176,24 +175,3 @@ def _loaded_scale(step: int, recipe: TrainingRecipe) -> float:
     start = recipe.start
     is_early = step < start.loaded_lr_epochs * recipe.steps_per_epoch
     return start.loaded_lr_scale if is_early else 1.0
-
-
-def _frugal(phases: Sequence[Phase], recipe: TrainingRecipe) -> list[Phase]:
-    """The phases, with networks that compute activations again where the recipe wants it."""
-    if not recipe.checkpointing:
-        return list(phases)
-    config = phases[0].network.config
-    if "checkpointing" not in {field.name for field in fields(config)}:
-        raise ConfigError(
-            f"{recipe.network.name} cannot compute activations again: leave checkpointing out."
-        )
-    return [
-        replace(
-            phase,
-            network=replace(
-                phase.network,
-                config=replace(phase.network.config, checkpointing=True),  # type: ignore[call-arg]
-            ),
-        )
-        for phase in phases
-    ]

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stemsplit.checkpoints.replacing import replacing
 from stemsplit.errors import CheckpointError
 
 _KEEP = 2
@@ -97,25 +98,21 @@ def save_state(folder: Path, state: TrainingState) -> Path:
             states are then still there.
     """
     path = folder / f"step-{state.step:08d}.state"
-    temporary = folder / f".{path.name}.{os.getpid()}.tmp"
     data = {entry.name: getattr(state, entry.name) for entry in fields(state)}
     data["best"] = [asdict(best) for best in state.best]
     data["ancestor"] = None if state.ancestor is None else asdict(state.ancestor)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
+        with replacing(path) as temporary, temporary.open("wb") as file:
             torch.save(data, file)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
     # torch reports a disk that fills up as a RuntimeError of its own.
     except (OSError, RuntimeError) as error:
         raise CheckpointError(
             f"The training state {path} cannot be written: {error}. The run can go on from the "
             "one before."
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
     for _, old in _states(folder)[_KEEP:]:
         old.unlink(missing_ok=True)
     return path

@@ -96,13 +96,9 @@ class HTDemucs(nn.Module):
         ]
         wave, wave_mean, wave_deviation = standardize(padded)
 
-        spectra, wave, trails = self.unet.encode(
-            [x for x, _, _ in features], wave, self._exchange if self.sites else None
-        )
+        spectra, wave, trails = self.unet.encode([x for x, _, _ in features], wave, self._exchange)
         spectra, wave = self._transform(spectra, wave)
-        spectra, wave = self.unet.decode(
-            spectra, wave, trails, self._exchange if self.sites else None
-        )
+        spectra, wave = self.unet.decode(spectra, wave, trails, self._exchange)
 
         levels = [(mean, deviation) for _, mean, deviation in features]
         stems = self._signals(spectra, levels, padded.shape[-1])

@@ -9,7 +9,6 @@ goes on where it was.
 
 import json
 import multiprocessing
-import shutil
 import wave
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -19,6 +18,7 @@ import numpy as np
 
 from stemsplit.audio.staging import StagedFiles, writing
 from stemsplit.errors import ConfigError, DatasetError
+from stemsplit.separation.estimate import free_disk_bytes
 from stemsplit.training.synth.mixdown import STEMS
 from stemsplit.training.synth.signals import SAMPLE_RATE, Signal
 from stemsplit.training.synth.song import LONGEST, render_song
@@ -134,14 +134,13 @@ def _is_there(options: SynthOptions, index: int) -> bool:
 
 
 def _check_space(options: SynthOptions, num_missing: int) -> None:
-    existing = next(p for p in (options.out, *options.out.resolve().parents) if p.exists())
-    free = shutil.disk_usage(existing).free
+    free = free_disk_bytes(options.out)
     needed = num_missing * options.song_bytes
     if needed > free:
         raise DatasetError(
             f"{num_missing} songs of {options.seconds:g} s take {needed / 1e9:.1f} GB, and "
-            f"{existing} has {free / 1e9:.1f} GB free. Ask for fewer or shorter songs, or choose a"
-            " folder on another disk."
+            f"{options.out} has {free / 1e9:.1f} GB free. Ask for fewer or shorter songs, or choose"
+            " a folder on another disk."
         )
 
 
