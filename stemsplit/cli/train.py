@@ -30,8 +30,8 @@ Data = Annotated[
     list[str] | None,
     typer.Option(
         metavar="DIR|NAME",
-        help="Songs with their stems, or musdb or moisesdb; may be repeated, with a weight as in"
-        " musdb@2. Validation songs are kept apart.",
+        help="Songs with their stems, musdb or moisesdb, or synth for songs made while they are"
+        " read; may be repeated, with a weight as in musdb@2. Validation songs are kept apart.",
         rich_help_panel=_WHAT,
     ),
 ]
@@ -70,7 +70,8 @@ Unlabelled = Annotated[
     list[str] | None,
     typer.Option(
         metavar="DIR",
-        help="Music for the teacher; may be repeated. Stems are kept in the cache of songs.",
+        help="Music for the teacher, whose stems are kept in the cache of songs, or to fill holes"
+        " in (task=reconstruct); may be repeated.",
         rich_help_panel=_WHAT,
     ),
 ]
@@ -174,7 +175,7 @@ def train(
     chosen = None
     if resume is None:
         chosen = chosen_recipe(recipe, network, data, stems, start, settings or [])
-        chosen = _with_teacher(chosen, *music)
+        chosen = with_music(chosen, *music)
     if show_recipe and chosen is not None:
         console.result(recipe_to_toml(chosen).rstrip())
         return
@@ -232,19 +233,22 @@ def chosen_recipe(
     return recipe
 
 
-def _with_teacher(
+def with_music(
     recipe: TrainingRecipe,
     teacher: str | None,
     unlabelled: list[str] | None,
     min_score: float | None,
 ) -> TrainingRecipe:
-    """The recipe, with a teacher or another one."""
+    """The recipe, with music without stems: for its teacher or another one, or to fill holes in."""
+    if recipe.task == "reconstruct" and unlabelled and (teacher, min_score) == (None, None):
+        section = dataclasses.replace(recipe.pretrain, sources=tuple(unlabelled))
+        return dataclasses.replace(recipe, pretrain=section)
     given = {"model": teacher, "sources": tuple(unlabelled or ()) or None, "min_score": min_score}
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    section = dataclasses.replace(recipe.teacher, **changes)
-    if changes and section.model is None:
+    taught = dataclasses.replace(recipe.teacher, **changes)
+    if changes and taught.model is None:
         raise ConfigError("--unlabelled and --min-score are for a teacher: name it with --teacher.")
-    return dataclasses.replace(recipe, teacher=section)
+    return dataclasses.replace(recipe, teacher=taught)
 
 
 def _source(text: str) -> SourceSection:

@@ -142,6 +142,11 @@ class Augmentation:
         masks = mask.frequency_probability or mask.time_probability
         self._stripes = Stripes(mask, sample_rate) if masks else None
 
+    @property
+    def has_changes(self) -> bool:
+        """Whether anything is drawn at all."""
+        return bool(self._changes) or self._stripes is not None
+
     def __call__(self, stems: Tensor, generator: Generator) -> Tensor:
         """Change one group.
 

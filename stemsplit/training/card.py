@@ -43,7 +43,7 @@ def _lines(
         f"{', '.join(corpus.names)}: {songs} songs, {hours:.2f} hours. "
         f"Validated with {len(corpus.validation)} songs that were kept apart.",
         "",
-        *([corpus.labelled, ""] if corpus.labelled else []),
+        *(line for text in corpus.about for line in (text, "")),
         f"{progress.step} of {plan.total_steps} steps, {progress.audio_seconds / 3600:.2f} hours "
         f"of music heard, in {progress.seconds / 3600:.2f} hours. The recipe is recipe.toml, "
         f"hash {recipe_hash(plan.recipe)}.",

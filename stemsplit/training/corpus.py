@@ -1,29 +1,42 @@
 """The songs of a training: those it learns from, and those it is judged by, kept apart.
 
-No song can be on both sides: files and names are compared, over all data sets, and songs of the
-test part of MUSDB18 are refused under any name of the folder they lie in.
+No song can be on both sides, see `stemsplit.training.sides`.
 """
 
-import hashlib
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from stemsplit.errors import AudioError, DatasetError
-from stemsplit.evaluation.data.dataset import Dataset, Track
+from stemsplit.evaluation.data.dataset import Track
 from stemsplit.evaluation.data.find import open_dataset
 from stemsplit.evaluation.data.layouts import CODED
-from stemsplit.evaluation.data.musdb import TEST_TRACKS, are_from_musdb
+from stemsplit.evaluation.data.musdb import are_from_musdb
 from stemsplit.evaluation.standing import song_set
 from stemsplit.models.base import ModelConfig
 from stemsplit.training.excerpts import SongSet
-from stemsplit.training.pcm_cache import PcmCache, files_of
-from stemsplit.training.recipe import DataSection, SourceSection, ValidationSection
+from stemsplit.training.pcm_cache import PcmCache
+from stemsplit.training.recipe import (
+    SYNTH,
+    DataSection,
+    PretrainSection,
+    SourceSection,
+    ValidationSection,
+)
+from stemsplit.training.sides import (
+    Candidate,
+    judges,
+    keep_apart,
+    open_part,
+    sides_of_music,
+    sides_of_sources,
+)
 from stemsplit.training.songs import FileSong, Song
+from stemsplit.training.synth.endless import SynthSong
+from stemsplit.training.synth.sources import SOURCES, available
+from stemsplit.training.unlabelled import Music
 
 _PUBLIC = ("musdb", "moisesdb")
-_HELD_OUT = 0.1  # of the songs of a set without parts
 
 _log = logging.getLogger(__name__)
 
@@ -46,8 +59,8 @@ class Corpus:
     broken: tuple[str, ...] = ()
     """Messages about songs that are left out."""
 
-    labelled: str = ""
-    """What a model card says about songs that a teacher labelled."""
+    about: tuple[str, ...] = ()
+    """What a model card says about songs that are from no data set."""
 
     @property
     def training_samples(self) -> int:
@@ -63,6 +76,7 @@ def open_corpus(
     cache: PcmCache | None = None,
     on_song: Callable[[int, int, str], None] | None = None,
     unlabelled: Sequence[Track] = (),
+    pretrain: PretrainSection | None = None,
 ) -> Corpus:
     """Open all data sets of a recipe, look at every song, and keep the two sides apart.
 
@@ -70,86 +84,56 @@ def open_corpus(
         data: what to learn from.
         validation: what to validate with.
         config: of the network, whose stems, channels and rate the songs must give.
-        cache: decodes songs once, where it is given.
+        cache: decodes songs once, where it is given; generated songs stay as they are.
         on_song: told the songs done, the songs in all, and the name of the next one.
         unlabelled: songs without stems that will be learnt from as well, under all their names;
             they are only kept apart here.
+        pretrain: names music without stems to learn from, all of which becomes the rest.
 
     Raises:
         DatasetError: a data set is not there, has no songs for one of the sides, or a song is on
             both.
         AudioError: a song cannot be read, and broken songs are not to be skipped.
+        ConfigError: generated songs do not fit the network.
     """
-    if not data.sources and not unlabelled:
+    pretrain = pretrain or PretrainSection()
+    music = Music(pretrain.sources)
+    if not data.sources and not unlabelled and not music.sources:
         raise DatasetError("There is nothing to train with: name a data set with --data.")
-    sides = [_split(source, validation) for source in data.sources]
-    learnt = [tracks for tracks, _, _ in sides]
-    judged = [track for _, tracks, _ in sides for track in tracks]
-    if validation.sources:
-        judged = [track for source in validation.sources for track in _open(source)]
-    _keep_apart([*(track for tracks in learnt for track in tracks), *unlabelled], judged)
-    judged = judged[: validation.max_songs]
+    sets = sides_of_sources(data, validation, config)
+    wholes = sides_of_music(music, pretrain.weight, validation)
+    judged = [*judges(data, validation, config), *(track for one in sets for track in one.judged)]
+    keep_apart([*(track for one in sets for track in one.learnt), *unlabelled], judged)
+    keep_apart(music.aliases, judged)
+    wholes_judged = [track for one in wholes for track in one.judged]
+    keep_apart([track for one in (*sets, *wholes) for track in one.learnt], wholes_judged)
+    parts = [*sets, *wholes]
+    judged = [*judged, *wholes_judged][: validation.max_songs]
     if not judged:
         raise DatasetError(
             "There are no songs to validate with: put some into a folder 'valid', or name a data "
             "set under [[validation.sources]]."
         )
-    reader = _Reader(config, data.skip_broken, cache, on_song, sum(map(len, learnt)) + len(judged))
-    training = tuple(
-        SongSet(reader.songs(tracks), weight=source.weight)
-        for source, tracks in zip(data.sources, learnt, strict=True)
-    )
+    total = sum(len(one.learnt) for one in parts) + len(judged)
+    reader = _Reader(config, data.skip_broken, cache, on_song, total)
+    training = tuple(SongSet(reader.songs(one.learnt), weight=one.weight) for one in parts)
     return Corpus(
         training=training,
         validation=reader.songs(judged),
-        names=tuple(f"{Path(source.path).name}:{source.split}" for source in data.sources),
+        names=tuple(one.name for one in parts),
         public_sets=_public_sets(data.sources),
-        held_out=tuple(name for _, _, names in sides for name in names),
+        held_out=tuple(name for one in parts for name in one.held_out),
         broken=tuple(reader.broken),
+        about=_about_generated(data),
     )
-
-
-def _split(
-    source: SourceSection, validation: ValidationSection
-) -> tuple[list[Track], list[Track], list[str]]:
-    """Tracks to learn from, tracks to validate with, and which of the latter we chose ourselves."""
-    dataset = _dataset(source)
-    learnt = list(dataset)
-    if validation.sources:
-        return learnt, [], []
-    if dataset.splits and any(dataset.splits):
-        has_valid = "valid" in dataset.splits
-        return learnt, list(open_dataset(source.path, "valid")) if has_valid else [], []
-    held_out = _held_out([track.name for track in learnt])
-    rest = [track for track in learnt if track.name not in held_out]
-    if not rest:
-        raise DatasetError(
-            f"{source.path} has one song only: at least two are needed, one to validate with."
-        )
-    return rest, [track for track in learnt if track.name in held_out], sorted(held_out)
-
-
-def _held_out(names: Sequence[str]) -> set[str]:
-    """A tenth of the songs, one at least; the same ones whatever else is in the set."""
-    ranked = sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())
-    return set(ranked[: max(1, round(_HELD_OUT * len(ranked)))])
-
-
-def _open(source: SourceSection) -> list[Track]:
-    return list(_dataset(source))
-
-
-def _dataset(source: SourceSection) -> Dataset:
-    dataset = open_dataset(source.path)
-    if any(dataset.splits) and dataset.split != source.split:
-        dataset = open_dataset(source.path, source.split)
-    return dataset
 
 
 def _public_sets(sources: Iterable[SourceSection]) -> tuple[str, ...]:
     found = []
     for source in sources:
-        dataset = _dataset(source)
+        if source.path == SYNTH:
+            continue
+        dataset = open_part(source)
         names = [track.name for track in open_dataset(source.path, "all")]
         if dataset.layout == CODED and not are_from_musdb(names):
             continue  # any songs can be in such files
@@ -157,34 +141,14 @@ def _public_sets(sources: Iterable[SourceSection]) -> tuple[str, ...]:
     return tuple(name for name in dict.fromkeys(found) if name.partition(":")[0] in _PUBLIC)
 
 
-def _keep_apart(learnt: Sequence[Track], judged: Sequence[Track]) -> None:
-    for track in (*learnt, *judged):  # the best weights by test songs would be fitted to them
-        if track.split == "test" or _plain(track.name) in _TEST_NAMES:
-            raise DatasetError(
-                f"{track.name} belongs to the test part of its data set, which is for "
-                "'stemsplit eval': train and validate with other parts."
-            )
-    names = {_plain(track.name): track for track in judged}
-    files = {file for track in judged for file in _files(track)}
-    for track in learnt:
-        if _plain(track.name) in names or files.intersection(_files(track)):
-            raise DatasetError(
-                f"{track.name} would be learnt and validated with: its scores would say nothing. "
-                "Take it out of one of the data sets."
-            )
-
-
-def _plain(name: str) -> str:
-    return "".join(letter for letter in name.casefold() if letter.isalnum())
-
-
-_TEST_NAMES = frozenset(map(_plain, TEST_TRACKS))
-
-
-def _files(track: Track) -> Iterable[Path]:
-    for source in (*track.stems.values(), track.mix):
-        for file in files_of(source):
-            yield file.path.resolve()
+def _about_generated(data: DataSection) -> tuple[str, ...]:
+    if all(source.path != SYNTH for source in data.sources):
+        return ()
+    sounds = "; ".join(f"{SOURCES[name].summary} ({SOURCES[name].licence})" for name in available())
+    return (
+        f"{data.synth.songs} songs (seed {data.synth.seed}) are made by stemsplit while they are "
+        f"learnt from, as by `stemsplit data synth`. Their sounds: {sounds}.",
+    )
 
 
 class _Reader:
@@ -206,15 +170,14 @@ class _Reader:
         self._done = 0
         self.broken: list[str] = []
 
-    def songs(self, tracks: Sequence[Track]) -> tuple[Song, ...]:
+    def songs(self, tracks: Sequence[Candidate]) -> tuple[Song, ...]:
         """Those of the tracks that can be read."""
-        config = self._config
-        files = [
-            FileSong(track, config.stems, config.channels, config.sample_rate) for track in tracks
-        ]
+        made = [song for song in tracks if isinstance(song, SynthSong)]
+        files = [self._file_song(track) for track in tracks if isinstance(track, Track)]
         if self._cache is not None:
             self._cache.check_space(files)
-        found = []
+        self._done += len(made)
+        found: list[Song] = [*made]
         for song in files:
             if self._on_song is not None:
                 self._on_song(self._done, self._total, song.name)
@@ -227,6 +190,10 @@ class _Reader:
                 _log.warning("Skipping %s: %s", song.name, error)
                 self.broken.append(str(error))
         return tuple(found)
+
+    def _file_song(self, track: Track) -> FileSong:
+        config = self._config
+        return FileSong(track, config.stems, config.channels, config.sample_rate)
 
     def _read(self, song: FileSong) -> Song:
         read = song if self._cache is None else self._cache.get(song)

@@ -64,7 +64,7 @@ def add_labelled(
         names=(*corpus.names, f"{num_kept} songs labelled by {name}"),
         public_sets=tuple(dict.fromkeys((*corpus.public_sets, *teacher.model.trained_sets))),
         broken=(*corpus.broken, *teacher.broken),
-        labelled=_about(teacher, num_kept, len(found.left_out)),
+        about=(*corpus.about, _about(teacher, num_kept, len(found.left_out))),
     )
 
 

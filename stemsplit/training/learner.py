@@ -12,26 +12,12 @@ from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 
 from stemsplit.separation.device import autocast
-from stemsplit.training.augment import Augmentation
 from stemsplit.training.distributed import Processes, inner
 from stemsplit.training.ema import WeightAverage
+from stemsplit.training.hearing import Hearing
 from stemsplit.training.optimizers import set_learning_rate
 from stemsplit.training.seeds import hash_of
 from stemsplit.training.tasks import Task
-
-
-@dataclass(frozen=True)
-class Batch:
-    """What a step learns from."""
-
-    mix: Tensor
-    """(B, C, N), which the network hears."""
-
-    stems: Tensor
-    """(B, S, C, N)."""
-
-    rest: Tensor
-    """(B, C, N): what else is in the songs. Without masks, the mix is all of it together."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +50,7 @@ class Learner:
 
     device: torch.device
     processes: Processes
-    augmentation: Augmentation
+    hearing: Hearing
     step_averages: Mapping[str, WeightAverage] = field(default_factory=dict)
     """Averaged weights, updated at every step."""
 
@@ -74,8 +60,6 @@ class Learner:
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     accumulation_steps: int = 1
     clip_norm: float | None = None
-    seed: int = 0
-    """Of the augmentation."""
 
     def __post_init__(self) -> None:
         self.scaler = GradScaler(self.device.type, enabled=self.precision == "fp16")
@@ -93,11 +77,13 @@ class Learner:
         _set_training(self.network)
         rate = self.rate(step)
         set_learning_rate(self.optimizer, rate, loaded_scale=self.loaded_scale(step))
-        batch = self.prepare(excerpts, step)
+        batch = self.hearing.batch(excerpts, step)
         self.optimizer.zero_grad(set_to_none=True)
         parts = self.accumulation_steps
         totals: dict[str, Tensor] = {}
-        generator = torch.Generator().manual_seed(hash_of((self.seed, step, self.processes.rank)))
+        generator = torch.Generator().manual_seed(
+            hash_of((self.hearing.seed, step, self.processes.rank))
+        )
         for mix, stems in zip(batch.mix.chunk(parts), batch.stems.chunk(parts), strict=True):
             with autocast(self.device, self.precision):
                 loss, terms = self.task.loss(self.network, mix, stems, generator)
@@ -122,16 +108,6 @@ class Learner:
     def averages(self) -> dict[str, WeightAverage]:
         """All averaged weights by name."""
         return {**self.step_averages, **self.epoch_averages}
-
-    def prepare(self, excerpts: Tensor, step: int) -> Batch:
-        """The batch that the network hears at a step."""
-        excerpts = excerpts.to(self.device, non_blocking=True)
-        groups = -(-excerpts.shape[0] // self.augmentation.group_size)
-        # Groups are numbered over all processes, so that a batch is the same however it is shared.
-        first = self.processes.rank * groups
-        seeds = [hash_of((self.seed, step, first + group)) for group in range(groups)]
-        heard, stems = self.augmentation.prepare(excerpts, seeds)
-        return Batch(mix=heard, stems=stems[:, :-1], rest=stems[:, -1])
 
     def state(self) -> dict[str, Any]:
         """Everything of it that a training state holds."""

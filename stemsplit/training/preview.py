@@ -11,13 +11,14 @@ from torch import Tensor
 from stemsplit.audio.formats import resolve_format
 from stemsplit.audio.writer import StemSetWriter
 from stemsplit.errors import ConfigError
+from stemsplit.separation.device import choose_device
 from stemsplit.training.batches import read_batches
-from stemsplit.training.corpus import open_corpus
+from stemsplit.training.corpus import Corpus
 from stemsplit.training.distributed import Processes
-from stemsplit.training.pcm_cache import PcmCache
+from stemsplit.training.events import EventSink
+from stemsplit.training.opening import open_songs
 from stemsplit.training.recipe import TrainingRecipe
-from stemsplit.training.run import cache_folder
-from stemsplit.training.setup import TrainingPlan, build_initial, build_learner, plan_training
+from stemsplit.training.setup import TrainingPlan, build_hearing, plan_training
 
 MIX, REST = "mix", "rest"
 _FULL_SCALE = 0.99  # what the loudest sample becomes where there would be more
@@ -41,18 +42,27 @@ class PreviewedExcerpt:
 
 
 def preview(
-    recipe: TrainingRecipe, out: Path, *, num_excerpts: int = 8
+    recipe: TrainingRecipe,
+    out: Path,
+    *,
+    num_excerpts: int = 8,
+    device: str = "auto",
+    offline: bool = False,
+    on_event: EventSink = lambda _: None,
 ) -> Iterator[PreviewedExcerpt]:
     """Write what the network would hear at the first steps of a training.
 
     Excerpts, augmentation and their order are those of a training with this recipe in one process.
-    Songs that a teacher would label are not among them. The stems and the rest add up to the mix,
-    unless the recipe masks what the network hears.
+    A teacher first labels all its songs, which the training then finds in the cache. The stems and
+    the rest add up to the mix, unless the recipe masks what the network hears.
 
     Args:
         recipe: of the training.
         out: folder to write into; new or empty.
         num_excerpts: how many.
+        device: where the teacher computes.
+        offline: never open a network connection.
+        on_event: told about the songs.
 
     Yields:
         What was written, one by one.
@@ -65,7 +75,11 @@ def preview(
     plan = plan_training(recipe)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"{out} is there already and not empty: choose another with --out.")
-    for number, (step, place, signals) in enumerate(_heard(plan, num_excerpts), start=1):
+    is_taught = recipe.teacher.model is not None
+    computer = choose_device(device if is_taught else "cpu").device
+    corpus = open_songs(plan, computer, Processes(), on_event, offline=offline)
+    heard = _heard(plan, corpus, num_excerpts)
+    for number, (step, place, signals) in enumerate(heard, start=1):
         peak = max(signal.abs().max().item() for signal in signals.values())
         gain = min(1.0, _FULL_SCALE / peak) if peak else 1.0
         folder = out / f"{number:03d}"
@@ -76,20 +90,17 @@ def preview(
         )
 
 
-def _heard(plan: TrainingPlan, num_excerpts: int) -> Iterator[tuple[int, int, dict[str, Tensor]]]:
+def _heard(
+    plan: TrainingPlan, corpus: Corpus, num_excerpts: int
+) -> Iterator[tuple[int, int, dict[str, Tensor]]]:
     """Step, place in the batch, and the mix, stems and rest (C, N) of every excerpt."""
     phase, alone = plan.phases[0], Processes()
-    recipe = plan.recipe
-    cache = PcmCache(cache_folder(recipe)) if recipe.data.cache else None
-    corpus = open_corpus(recipe.data, recipe.validation, plan.config, cache=cache)
-    learner = build_learner(
-        plan, phase, build_initial(plan), device=torch.device("cpu"), processes=alone
-    )
+    hearing = build_hearing(plan, torch.device("cpu"), alone)
     steps = plan.steps(phase)[: math.ceil(num_excerpts / phase.batch_size)]
     batches = read_batches(plan, corpus, phase, steps, processes=alone, workers=0)
     left = num_excerpts
     for step, excerpts in zip(steps, batches, strict=True):
-        batch = learner.prepare(excerpts, step)
+        batch = hearing.batch(excerpts, step)
         for place in range(min(left, phase.batch_size)):
             signals = {
                 MIX: batch.mix[place],

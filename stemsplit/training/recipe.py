@@ -17,6 +17,9 @@ from stemsplit.training.learning_recipe import (
 )
 from stemsplit.training.recipe_checks import require
 
+SYNTH = "synth"
+"""In place of a data set: songs that are made while they are read."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkSection:
@@ -50,7 +53,8 @@ class SourceSection:
     """A data set to learn from, or to validate with."""
 
     path: str
-    """Its folder, or a name that `stemsplit eval` knows, such as musdb."""
+    """Its folder, or a name that `stemsplit eval` knows, such as musdb; `synth` for songs that are
+    made while they are read (a folder of this name is `./synth`)."""
 
     split: str = "train"
     """The part of it to take; empty for a data set without parts."""
@@ -64,11 +68,29 @@ class SourceSection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SynthSection:
+    """The songs of the source `synth`; to validate with, there are `validation.max_songs` more."""
+
+    songs: int = 10_000
+    """How many there are to learn from, each of two or three minutes; they take no space."""
+
+    seed: int = 1
+    """Another number gives other songs."""
+
+    def __post_init__(self) -> None:
+        require(self.songs > 0, f"data.synth.songs must be positive, got {self.songs}.")
+        require(self.seed >= 0, f"data.synth.seed must be 0 or more, got {self.seed}.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class DataSection:
     """Where excerpts come from, and how they are read."""
 
     sources: tuple[SourceSection, ...] = ()
     """Data sets; `--data` takes their place."""
+
+    synth: SynthSection = SynthSection()
+    """Songs that are made while they are read."""
 
     segment_seconds: float | None = None
     """Length of the excerpts that the network hears; none takes the network's segment."""
@@ -205,6 +227,12 @@ class TeacherSection:
 class PretrainSection:
     """Learning to fill holes in the spectrogram of music without stems."""
 
+    sources: tuple[str, ...] = ()
+    """Folders of music without stems, beside the data sets; a tenth is kept to validate with."""
+
+    weight: float = 1.0
+    """How often this music is drawn, relative to the data sets."""
+
     n_fft: int = 2048
     """Samples of a frame of the spectrogram with the holes."""
 
@@ -222,7 +250,7 @@ class PretrainSection:
 
     def __post_init__(self) -> None:
         StftSection(n_fft=self.n_fft, hop_length=self.hop_length)
-        for name in ("tile_bins", "tile_frames"):
+        for name in ("tile_bins", "tile_frames", "weight"):
             value = getattr(self, name)
             require(value > 0, f"pretrain.{name} must be positive, got {value}.")
         require(
@@ -297,6 +325,11 @@ class TrainingRecipe:
         require(
             stems is None or not weights or len(stems) == len(weights),
             f"loss.stem_weights has {len(weights)} numbers for {len(stems or ())} stems.",
+        )
+        require(
+            self.task == "reconstruct" or not self.pretrain.sources,
+            "pretrain.sources is music to fill holes in: set task=reconstruct, or have a teacher "
+            "label it (teacher.sources).",
         )
         total = sum(phase.share for phase in self.phases)
         require(

@@ -5,7 +5,6 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import platformdirs
 import torch
 from torch import nn
 
@@ -15,12 +14,11 @@ from stemsplit.models.registry import config_to_dict
 from stemsplit.separation.device import choose_device
 from stemsplit.training.card import write_card
 from stemsplit.training.charts import RunCharts, WandbBoard, find_wandb
-from stemsplit.training.corpus import Corpus, open_corpus
+from stemsplit.training.corpus import Corpus
 from stemsplit.training.distributed import Processes, find_processes, join_processes
-from stemsplit.training.events import Event, EventSink, Finished, Notice, SongRead
-from stemsplit.training.labelled import add_labelled
+from stemsplit.training.events import Event, EventSink, Finished, Notice
+from stemsplit.training.opening import open_songs
 from stemsplit.training.optimizers import loaded_in
-from stemsplit.training.pcm_cache import PcmCache
 from stemsplit.training.preflight import preflight
 from stemsplit.training.recipe import TrainingRecipe
 from stemsplit.training.recipe_files import (
@@ -33,7 +31,6 @@ from stemsplit.training.run_folder import RunFolder
 from stemsplit.training.setup import TrainingPlan, build_initial, plan_training
 from stemsplit.training.start import ancestor_of, loaded_names, start_from
 from stemsplit.training.state import Ancestor, TrainingState, load_newest
-from stemsplit.training.teacher import Teacher
 from stemsplit.training.trainer import Trainer
 
 
@@ -91,10 +88,15 @@ def train(
     with join_processes(choice.device) as processes:
         tell: EventSink = on_event if processes.is_first else _ignore
         state = load_newest(folder.states, plan.run_hash)
-        teacher = _find_teacher(plan, choice.device, options, stop)
-        corpus = _open_corpus(plan, teacher, processes, tell)
-        if teacher is not None:
-            corpus = add_labelled(corpus, teacher, processes, is_dry_run=options.dry_run, tell=tell)
+        corpus = open_songs(
+            plan,
+            choice.device,
+            processes,
+            tell,
+            offline=options.offline,
+            is_dry_run=options.dry_run,
+            stop=stop,
+        )
         network = build_initial(plan)
         ancestor, loaded = _start(plan, network, state, options, tell)
         charts = RunCharts(folder, on_event, first_step=1 if state is None else state.step + 1)
@@ -145,11 +147,6 @@ def resume(
         raise TrainingError(f"{out} is not the folder of a training run: it has no recipe.toml.")
     options = RunOptions(out=out) if options is None else replace(options, out=out)
     return train(load_recipe(folder.recipe), options, on_event=on_event, stop=stop)
-
-
-def default_cache() -> Path:
-    """Where decoded songs are kept if a recipe does not say."""
-    return platformdirs.user_cache_path("stemsplit") / "songs"
 
 
 def _start(
@@ -203,56 +200,6 @@ def _check_first(
                 f"{found.free_bytes / 1e9:.1f} GB free. Choose another folder with --out."
             )
     return not options.dry_run
-
-
-def _find_teacher(
-    plan: TrainingPlan, device: torch.device, options: RunOptions, stop: threading.Event
-) -> Teacher | None:
-    """The teacher that the recipe names, checked as far as that is possible without work."""
-    recipe = plan.recipe
-    if recipe.teacher.model is None:
-        return None
-    teacher = Teacher(
-        recipe.teacher,
-        plan.config,
-        cache_folder(recipe),
-        device,
-        offline=options.offline,
-        skip_broken=recipe.data.skip_broken,
-        cancel=stop,
-    )
-    _ = teacher.plan
-    return teacher
-
-
-def cache_folder(recipe: TrainingRecipe) -> Path:
-    """Where the decoded songs of a training are kept."""
-    return Path(recipe.data.cache_dir) if recipe.data.cache_dir else default_cache()
-
-
-def _open_corpus(
-    plan: TrainingPlan, teacher: Teacher | None, processes: Processes, tell: EventSink
-) -> Corpus:
-    recipe = plan.recipe
-    cache = PcmCache(cache_folder(recipe)) if recipe.data.cache else None
-
-    def on_song(done: int, total: int, name: str) -> None:
-        tell(SongRead(done=done, total=total, name=name))
-
-    # The first process fills the cache; the others wait, and find it full.
-    if not processes.is_first:
-        processes.wait()
-    corpus = open_corpus(
-        recipe.data,
-        recipe.validation,
-        plan.config,
-        cache=cache,
-        on_song=on_song,
-        unlabelled=() if teacher is None else teacher.aliases,
-    )
-    if processes.is_first:
-        processes.wait()
-    return corpus
 
 
 def _info(plan: TrainingPlan, corpus: Corpus, ancestor: Ancestor | None) -> CheckpointInfo:

@@ -16,6 +16,7 @@ from stemsplit.models.registry import build_network, config_to_dict
 from stemsplit.training.augment import Augmentation
 from stemsplit.training.distributed import Processes
 from stemsplit.training.ema import WeightAverage
+from stemsplit.training.hearing import Hearing
 from stemsplit.training.learner import Learner
 from stemsplit.training.losses import Objective
 from stemsplit.training.optimizers import build_optimizer
@@ -102,6 +103,13 @@ def build_initial(plan: TrainingPlan) -> nn.Module:
         return build_network(plan.architecture, plan.config)
 
 
+def build_hearing(plan: TrainingPlan, device: torch.device, processes: Processes) -> Hearing:
+    """What makes the batches of all phases."""
+    recipe = plan.recipe
+    augmentation = Augmentation(recipe.augment, plan.config.sample_rate)
+    return Hearing(augmentation, recipe.seed, device, processes)
+
+
 def build_learner(
     plan: TrainingPlan,
     phase: Phase,
@@ -127,6 +135,8 @@ def build_learner(
     """
     recipe = plan.recipe
     processes.check_batch(phase.batch_size, recipe.accumulation_steps)
+    hearing = build_hearing(plan, device, processes)
+    hearing.check_shares(phase.batch_size)
     stems = plan.config.stems
     task: Task
     if recipe.task == "reconstruct":
@@ -152,7 +162,7 @@ def build_learner(
         ),
         loaded_scale=partial(_loaded_scale, recipe=recipe),
         task=task,
-        augmentation=Augmentation(recipe.augment, plan.config.sample_rate),
+        hearing=hearing,
         step_averages={
             f"mean over steps, {decay:g}": WeightAverage(network, decay)
             for decay in recipe.ema.steps
@@ -166,7 +176,6 @@ def build_learner(
         precision=recipe.precision,
         accumulation_steps=recipe.accumulation_steps,
         clip_norm=recipe.optim.clip_norm,
-        seed=recipe.seed,
     )
 
 

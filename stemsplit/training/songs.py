@@ -23,6 +23,7 @@ from stemsplit.evaluation.data.sources import Source, in_step
 VOCALS = "vocals"
 WITHOUT_VOCALS = ("instrumental", "accompaniment", "no_vocals")
 OTHER = "other"
+WHOLE = "mix"  # the only stem of a song without stems
 _SILENCE = 1e-10  # squared full scale
 
 
@@ -154,7 +155,9 @@ class FileSong:
 
     @cached_property
     def parts(self) -> tuple[tuple[str, ...], ...]:
-        """See `parts_of`."""
+        """See `parts_of`; all of a song without stems is the rest."""
+        if tuple(self.track.stems) == (WHOLE,):
+            return (*(() for _ in self.stems), (WHOLE,))
         try:
             return parts_of(list(self.track.stems), self.stems)
         except DatasetError as error:

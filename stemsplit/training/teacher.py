@@ -25,12 +25,11 @@ from torch import Tensor
 from stemsplit.audio.channels import match_channels
 from stemsplit.checkpoints.describe import ModelDescription, describe_model
 from stemsplit.errors import AudioError, ConfigError, DatasetError
-from stemsplit.evaluation.data.dataset import MIX_NAMES, Track
+from stemsplit.evaluation.data.dataset import Track
 from stemsplit.evaluation.data.sources import FileSource
 from stemsplit.evaluation.inspection import SongInspector
 from stemsplit.evaluation.verdict import DEFINITION
 from stemsplit.models.base import ModelConfig
-from stemsplit.separation.collect import collect
 from stemsplit.separation.options import SeparationOptions
 from stemsplit.separation.separator import Separator, StemBlock
 from stemsplit.training.excerpts import SongSet
@@ -38,6 +37,7 @@ from stemsplit.training.pcm_cache import CachedSong, file_facts, made_whole
 from stemsplit.training.pcm_writer import SAMPLE_BYTES, WAITING_BYTES, PcmWriter
 from stemsplit.training.recipe import TeacherSection
 from stemsplit.training.songs import OTHER, WITHOUT_VOCALS, parts_of
+from stemsplit.training.unlabelled import Music, path_of
 
 _VERSION = 1
 _LEFT = "what no stem explains"  # a name that no model has for a stem
@@ -156,28 +156,9 @@ class Teacher:
             raise ConfigError(f"{self.model.name} cannot be the teacher: {error}") from None
 
     @cached_property
-    def tracks(self) -> tuple[Track, ...]:
-        """The music, each file as a track whose only stem is the mix.
-
-        Raises:
-            AudioError: a folder is not there, or holds no music.
-        """
-        found = collect(self.section.sources, output_folder=Path("separated"))
-        for notice in found.notices:
-            _log.warning(notice)
-        return tuple(_track(song.source) for song in found.songs)
-
-    @property
-    def aliases(self) -> tuple[Track, ...]:
-        """The tracks under all names that they could be known by: those of their folders too."""
-        roots = [Path(source).absolute() for source in self.section.sources]
-        named = []
-        for track in self.tracks:
-            path = _path_of(track).absolute()
-            root = next((root for root in roots if path.is_relative_to(root)), path.parent)
-            names = dict.fromkeys((track.name, *path.relative_to(root).parts[:-1], root.name))
-            named += [Track(name=name, split="", stems=track.stems) for name in names]
-        return tuple(named)
+    def music(self) -> Music:
+        """What it labels."""
+        return Music(self.section.sources)
 
     def label(
         self, share: slice, *, most: int | None = None, on_labelled: OnLabelled | None = None
@@ -194,7 +175,7 @@ class Teacher:
             DatasetError: there is no room for the labels.
             Cancelled: `cancel` was set.
         """
-        missing = [track for track in self.tracks[share] if not self._is_here(track)][:most]
+        missing = [track for track in self.music.tracks[share] if not self._is_here(track)][:most]
         missing = [track for track in missing if self._is_sound(track)]
         if not missing:
             return
@@ -220,7 +201,7 @@ class Teacher:
         """
         songs = [
             CachedSong(track.name, self._folder(track))
-            for track in self.tracks
+            for track in self.music.tracks
             if self._is_here(track)
         ]
         scores = {song.folder: float(song.facts["score"]) for song in songs}
@@ -236,13 +217,13 @@ class Teacher:
             left_out=tuple(
                 f"{song.name} ({scores[song.folder]:g})" for song in songs if song not in kept
             ),
-            num_missing=len(self.tracks) - len(self.broken) - len(songs),
+            num_missing=len(self.music.tracks) - len(self.broken) - len(songs),
         )
 
     def _label(self, separator: Separator, track: Track) -> float:
         """Separate a song into the cache; its score."""
         config = self.config
-        song = separator.prepare(_path_of(track), sample_rate=config.sample_rate)
+        song = separator.prepare(path_of(track), sample_rate=config.sample_rate)
         inspector = SongInspector(separator, song)
         with (
             made_whole(self._folder(track)) as making,
@@ -279,7 +260,7 @@ class Teacher:
         parts = [
             *(_VERSION, DEFINITION, self.model.fingerprint, self._asked_for()),
             *(config.sample_rate, config.channels, plan.parts, plan.leftover),
-            file_facts(FileSource(_path_of(track))),
+            file_facts(FileSource(path_of(track))),
         ]
         return self.cache / hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
@@ -310,17 +291,3 @@ class Teacher:
                 f"{self.cache}, which has {free / 1e9:.1f} GB free. Choose another folder with "
                 "--set data.cache_dir=DIR."
             )
-
-
-def _track(path: Path) -> Track:
-    """A file that is called like a mix is known by the name of its folder."""
-    name = path.stem.removesuffix(".stem")
-    if name.casefold() in MIX_NAMES:
-        name = path.absolute().parent.name
-    return Track(name=name, split="", stems={"mix": FileSource(path)})
-
-
-def _path_of(track: Track) -> Path:
-    source = track.stems["mix"]
-    assert isinstance(source, FileSource)
-    return source.path

@@ -17,7 +17,7 @@ def test_excerpts_lie_in_folders_to_be_listened_to(stemsplit: Command, folder: P
         for name in ("mix", "drums", "bass", "other", "vocals")
     ]
     assert all((folder / file).is_file() for file in done.out.split())
-    assert done.err.splitlines()[2].startswith("step 1, excerpt 1 of the batch")
+    assert done.err.splitlines()[3].startswith("step 1, excerpt 1 of the batch")
     again = stemsplit(*words)
     assert again.status == 2
     assert (

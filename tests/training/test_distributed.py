@@ -6,13 +6,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from stemsplit.errors import ConfigError
+from stemsplit.training.augment import Augmentation
+from stemsplit.training.augment_recipe import AugmentSection, MaskSection
 from stemsplit.training.distributed import Processes, find_processes
+from stemsplit.training.hearing import Hearing
 from tests.training.runs import run, tiny_recipe
+from tests.training.sets import RATE
 
 
 def torchrun(folder: Path, out: Path, *words: str, restarts: int = 0) -> subprocess.Popen[str]:
@@ -91,3 +96,18 @@ def test_a_batch_that_cannot_be_shared_is_refused() -> None:
     Processes(rank=0, world=2).check_batch(8, 2)
     with pytest.raises(ConfigError, match=r"batch_size 6 cannot be shared by 2 processes .* of 4"):
         Processes(rank=0, world=2).check_batch(6, 2)
+
+
+def test_processes_share_a_batch_by_whole_groups() -> None:
+    def hearing(world: int, **section: Any) -> Hearing:
+        augmentation = Augmentation(AugmentSection(**section), RATE)
+        return Hearing(augmentation, 0, torch.device("cpu"), Processes(rank=0, world=world))
+
+    hearing(2, remix=1.0, group_size=4).check_shares(8)
+    hearing(1, remix=1.0, group_size=4).check_shares(6)
+    hearing(2, group_size=4).check_shares(4)  # nothing is changed
+    for change in ({"remix": 1.0}, {"flip_sign": 0.5}, {"mask": MaskSection(time_probability=1.0)}):
+        with pytest.raises(
+            ConfigError, match=r"each of 2 processes 2 .* multiple of 8, or .* of 2"
+        ):
+            hearing(2, **change, group_size=4).check_shares(4)

@@ -7,9 +7,12 @@ import torch
 from torch import Tensor
 
 from stemsplit.errors import ConfigError, DatasetError
-from stemsplit.training.learner import Batch, Learner
+from stemsplit.training.events import Event, SongLabelled
+from stemsplit.training.hearing import Batch, Hearing
 from stemsplit.training.preview import preview
 from tests.audio.material import read_samples
+from tests.cli.tiny import write_song as write_noise
+from tests.cli.tiny import write_tiny_model
 from tests.training.runs import run, tiny_recipe
 
 AUGMENTED = (
@@ -23,13 +26,13 @@ def test_a_preview_is_what_a_training_hears(
 ) -> None:
     recipe = tiny_recipe(tmp_path, *AUGMENTED, "epochs=1")
     heard: dict[int, Batch] = {}
-    prepare = Learner.prepare
+    make = Hearing.batch
 
-    def note(learner: Learner, excerpts: Tensor, step: int) -> Batch:
-        heard[step] = prepare(learner, excerpts, step)
+    def note(hearing: Hearing, excerpts: Tensor, step: int) -> Batch:
+        heard[step] = make(hearing, excerpts, step)
         return heard[step]
 
-    monkeypatch.setattr(Learner, "prepare", note)
+    monkeypatch.setattr(Hearing, "batch", note)
     run(recipe, tmp_path / "out")
     trained = dict(heard)
     written = list(preview(recipe, tmp_path / "heard", num_excerpts=5))
@@ -45,6 +48,25 @@ def test_a_preview_is_what_a_training_hears(
         assert max(signal.abs().max() for signal in files.values()) <= 1
         mix = files.pop("mix")
         torch.testing.assert_close(torch.stack(list(files.values())).sum(0), mix, rtol=0, atol=1e-6)
+
+
+def test_songs_that_a_teacher_labels_are_heard_too(tmp_path: Path) -> None:
+    model = write_tiny_model(tmp_path / "wise.safetensors")
+    write_noise(tmp_path / "loose" / "tune.wav", 1.5)
+    recipe = tiny_recipe(
+        tmp_path,
+        *(f"teacher.model={model}", f"teacher.sources={tmp_path}/loose", "teacher.weight=1e6"),
+        *("network.stems=vocals,drums", "data.normalize=false", "data.segment_seconds=1.5"),
+    )
+    events: list[Event] = []
+    (one,) = preview(recipe, tmp_path / "heard", num_excerpts=1, on_event=events.append)
+    assert [event.name for event in events if isinstance(event, SongLabelled)] == ["tune"]
+    mix = read_samples(one.files[0]) / 10 ** (one.gain_db / 20)
+    tune = read_samples(tmp_path / "loose" / "tune.wav")
+    torch.testing.assert_close(mix, tune, rtol=0, atol=1e-4)  # of 16 bits, three signals
+    again: list[Event] = []
+    list(preview(recipe, tmp_path / "again", num_excerpts=1, on_event=again.append))
+    assert not [event for event in again if isinstance(event, SongLabelled)]
 
 
 def test_a_song_that_is_all_stems_has_no_rest(tmp_path: Path) -> None:

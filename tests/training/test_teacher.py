@@ -236,7 +236,7 @@ def test_a_broken_file_is_fatal_or_left_out_by_name(
 def test_a_folder_without_music_is_named(model: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(AudioError, match="no audio files in this folder"):
-        _ = teacher_of(model, tmp_path / "empty", tmp_path / "cache").tracks
+        _ = teacher_of(model, tmp_path / "empty", tmp_path / "cache").music.tracks
 
 
 def test_a_disk_without_room_is_named_before_the_work(

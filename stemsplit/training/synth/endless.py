@@ -18,6 +18,8 @@ from stemsplit.training.synth.signals import SAMPLE_RATE
 from stemsplit.training.synth.song import render_song, song_level, song_seconds
 from stemsplit.training.synth.tables import check_split
 
+_SHORTEST = 0.5  # seconds that are made at once
+
 
 @dataclass(frozen=True)
 class SynthSong:
@@ -55,17 +57,17 @@ class SynthSong:
         """See `stemsplit.training.songs.Song`.
 
         Raises:
-            ConfigError: less than half a second, or more than ten minutes, is asked for.
+            ConfigError: more than ten minutes are asked for.
         """
         song = render_song(
             self.seed,
             self.index,
             split=self.split,
-            seconds=num_samples / SAMPLE_RATE,
+            seconds=max(_SHORTEST, num_samples / SAMPLE_RATE),
             start_seconds=start / SAMPLE_RATE,
         )
         signals = {
-            name: match_channels(torch.from_numpy(stem), self.channels)
+            name: match_channels(torch.from_numpy(stem)[:, :num_samples], self.channels)
             for name, stem in song.stems.items()
         }
         silence = torch.zeros(self.channels, num_samples)
