@@ -35,7 +35,7 @@ class SongLabelled:
 
 @dataclass(frozen=True, kw_only=True)
 class Preflight:
-    """What a run will take, measured by one real step."""
+    """What a run will take, measured by a real step that finds everything set up."""
 
     network: str
     parameters: int

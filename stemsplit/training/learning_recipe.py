@@ -54,7 +54,11 @@ class LossSection:
     """Mean absolute difference of the sums over all stems."""
 
     perceptual: float = 0.0
-    """Difference of features that the caller provides; only through Python."""
+    """Difference of features: those of `perceptual_model`, or what Python passes to `train`."""
+
+    perceptual_model: str | None = None
+    """A model that `stemsplit separate` can load, whose encoders hear the features; of a bag its
+    first network."""
 
     magnitude: StftSection = StftSection()
     """The spectrogram of `magnitude_l1`."""
@@ -70,6 +74,10 @@ class LossSection:
         for name, weight in terms.items():
             require(weight >= 0, f"loss.{name} must be 0 or more, got {weight}.")
         require(any(terms.values()), f"loss needs a weight above 0: {', '.join(LOSS_TERMS)}.")
+        require(
+            self.perceptual_model is None or self.perceptual > 0,
+            "loss.perceptual_model has no weight: set loss.perceptual above 0 too.",
+        )
         require(bool(self.resolutions), "loss.resolutions must have one spectrogram at least.")
         require(
             not self.stem_weights or (min(self.stem_weights) >= 0 < max(self.stem_weights)),

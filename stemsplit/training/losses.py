@@ -59,10 +59,7 @@ class Objective:
                 f"loss.stem_weights has {len(weights)} numbers for {num_stems} stems."
             )
         if section.perceptual and features is None:
-            raise ConfigError(
-                "loss.perceptual compares features that only Python code can provide: pass them "
-                "to train(), or set loss.perceptual=0."
-            )
+            raise ConfigError("loss.perceptual compares features, and none are given.")
         self._section = section
         self._features = features
         self._stem_weights = torch.tensor(weights) / sum(weights)

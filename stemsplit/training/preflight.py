@@ -1,4 +1,4 @@
-"""What a run will take, found out by one real step before the first."""
+"""What a run will take, found out by real steps before the first."""
 
 import copy
 import time
@@ -27,28 +27,33 @@ def preflight(
     steps_left: int,
     folder: Path,
 ) -> Preflight:
-    """Take one step, and take it back.
+    """Take two steps from the same weights, time the second one, and take them back.
+
+    The first one also sets up what later steps find ready: memory, plans of transforms, and a
+    compiled network.
 
     Args:
         plan: of the run.
         corpus: its songs.
         learner: is afterwards as it was before.
-        excerpts: what the step hears.
+        excerpts: what the steps hear.
         steps_left: of the whole run.
         folder: where the run writes; need not be there yet.
 
     Raises:
-        TrainingError: the step fails.
+        TrainingError: a step fails.
     """
     held = copy.deepcopy(learner.state())
     random = torch.get_rng_state()
     if learner.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(learner.device)
-    began = time.perf_counter()
-    learner.learn(excerpts, 0)
-    seconds = time.perf_counter() - began
-    learner.load(held)
-    torch.set_rng_state(random)
+    seconds = 0.0
+    for _ in range(2):
+        began = time.perf_counter()
+        learner.learn(excerpts, 0)
+        seconds = time.perf_counter() - began
+        learner.load(held)
+        torch.set_rng_state(random)
     config = plan.config
     return Preflight(
         network=plan.network.name,

@@ -17,6 +17,8 @@ from stemsplit.training.charts import RunCharts, WandbBoard, find_wandb
 from stemsplit.training.corpus import Corpus
 from stemsplit.training.distributed import Processes, find_processes, join_processes
 from stemsplit.training.events import Event, EventSink, Finished, Notice
+from stemsplit.training.features import find_features
+from stemsplit.training.losses import Features
 from stemsplit.training.opening import open_songs
 from stemsplit.training.optimizers import loaded_in
 from stemsplit.training.preflight import preflight
@@ -60,6 +62,7 @@ def train(
     *,
     on_event: EventSink = lambda _: None,
     stop: threading.Event | None = None,
+    features: Features | None = None,
 ) -> Finished | None:
     """Train a network, or go on with a training.
 
@@ -69,6 +72,7 @@ def train(
         on_event: told what happens; only in the first of several processes.
         stop: set it from another thread or a signal handler to stop after the step under way. The
             state is then saved, and the same call goes on from it.
+        features: what a perceptual loss compares, unless the recipe names a model for it.
 
     Returns:
         How it ended; None for a dry run.
@@ -88,6 +92,7 @@ def train(
     with join_processes(choice.device) as processes:
         tell: EventSink = on_event if processes.is_first else _ignore
         state = load_newest(folder.states, plan.run_hash)
+        features = find_features(plan, features, choice.device, offline=options.offline)
         corpus = open_songs(
             plan,
             choice.device,
@@ -111,6 +116,7 @@ def train(
             info=_info(plan, corpus, ancestor),
             ancestor=ancestor,
             loaded=loaded,
+            features=features,
         )
         if not _check_first(trainer, network, state, options, tell):
             return None
@@ -136,6 +142,7 @@ def resume(
     *,
     on_event: EventSink = lambda _: None,
     stop: threading.Event | None = None,
+    features: Features | None = None,
 ) -> Finished | None:
     """Go on with the run of a folder by the recipe that lies in it; see `train`.
 
@@ -146,7 +153,8 @@ def resume(
     if not folder.is_begun:
         raise TrainingError(f"{out} is not the folder of a training run: it has no recipe.toml.")
     options = RunOptions(out=out) if options is None else replace(options, out=out)
-    return train(load_recipe(folder.recipe), options, on_event=on_event, stop=stop)
+    recipe = load_recipe(folder.recipe)
+    return train(recipe, options, on_event=on_event, stop=stop, features=features)
 
 
 def _start(

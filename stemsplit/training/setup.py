@@ -18,7 +18,7 @@ from stemsplit.training.distributed import Processes
 from stemsplit.training.ema import WeightAverage
 from stemsplit.training.hearing import Hearing
 from stemsplit.training.learner import Learner
-from stemsplit.training.losses import Objective
+from stemsplit.training.losses import Features, Objective
 from stemsplit.training.optimizers import build_optimizer
 from stemsplit.training.phases import Phase, plan_phases
 from stemsplit.training.pretrain import Reconstruction
@@ -91,9 +91,7 @@ def plan_training(recipe: TrainingRecipe) -> TrainingPlan:
         UnknownModelError: there is no such network.
         ConfigError: something does not fit together.
     """
-    plan = TrainingPlan(recipe, plan_phases(recipe))
-    Objective(recipe.loss, num_stems=len(plan.config.stems))
-    return plan
+    return TrainingPlan(recipe, plan_phases(recipe))
 
 
 def build_initial(plan: TrainingPlan) -> nn.Module:
@@ -118,6 +116,7 @@ def build_learner(
     device: torch.device,
     processes: Processes,
     loaded: Container[str] = (),
+    features: Features | None = None,
 ) -> Learner:
     """All that a step needs.
 
@@ -128,6 +127,7 @@ def build_learner(
         device: where to train.
         processes: that train together.
         loaded: names of parameters that another model gave.
+        features: what a perceptual loss compares.
 
     Raises:
         ConfigError: the recipe names weights that the network does not have, or its batch cannot
@@ -143,7 +143,7 @@ def build_learner(
         network = Reconstruction(network, recipe.pretrain, num_stems=len(stems))
         task = Reconstruct()
     else:
-        task = Separate(Objective(recipe.loss, num_stems=len(stems)), stems)
+        task = Separate(Objective(recipe.loss, num_stems=len(stems), features=features), stems)
     network = network.to(device)
     if recipe.channels_last:
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -23,6 +23,7 @@ from stemsplit.training.distributed import Processes, inner
 from stemsplit.training.ema import WeightAverage
 from stemsplit.training.events import Event, EventSink, Finished, Notice, StepDone, Validated
 from stemsplit.training.learner import Learner, StepReport
+from stemsplit.training.losses import Features
 from stemsplit.training.memory import out_of_memory, with_advice
 from stemsplit.training.phases import Phase
 from stemsplit.training.run_folder import RunFolder, write_tensors
@@ -73,6 +74,9 @@ class Trainer:
 
     loaded: Container[str] = ()
     """Names of the parameters that the ancestor gave."""
+
+    features: Features | None = None
+    """What a perceptual loss compares."""
 
     progress: Progress = field(default_factory=Progress)
 
@@ -166,6 +170,7 @@ class Trainer:
             device=self.device,
             processes=self.processes,
             loaded=self.loaded,
+            features=self.features,
         )
         if held is not None:
             learner.load(held)
