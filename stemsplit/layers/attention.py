@@ -102,9 +102,15 @@ class LinearAttention(MultiHeadAttention):
 
 def _full_precision(device: torch.device) -> AbstractContextManager[object]:
     """Switch autocast off, on devices that know it."""
-    if is_autocast_available(device.type):
+    if _knows_autocast(device.type):
         return torch.autocast(device.type, enabled=False)
     return nullcontext()
+
+
+# The compiler cannot look into it, and it never changes.
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _knows_autocast(device_type: str) -> bool:
+    return is_autocast_available(device_type)
 
 
 ATTENTIONS: dict[str, type[MultiHeadAttention]] = {

@@ -183,6 +183,19 @@ def test_resolutions_are_at_first_averaged(name: str) -> None:
     torch.testing.assert_close(network.fusion(waves), waves.mean(dim=1), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("num_samples", [1, 17, 700, 704])
+def test_filters_over_resolutions_are_one_convolution(num_samples: int) -> None:
+    fusion = tiny("htdemucs_nf").fusion
+    torch.manual_seed(0)
+    for weight in fusion.parameters():
+        nn.init.normal_(weight)
+    waves = torch.randn(2, 5, 4, 2, num_samples)
+    with torch.inference_mode():
+        whole = fusion.conv(waves.flatten(2, 3).transpose(1, 2))[:, :, 0]
+        fused = fusion(waves)
+    torch.testing.assert_close(fused.flatten(1, 2), whole, rtol=1e-4, atol=1e-4)
+
+
 def test_a_stem_can_prefer_a_resolution() -> None:
     network = tiny("htdemucs_nn")
     logits = network.fusion.logits
