@@ -5,6 +5,7 @@ from typing import Any, Self
 from stemsplit.cli._console import Console, Mode, duration, size
 from stemsplit.cli._reporting import ConsoleReporter, kind_of
 from stemsplit.training.events import (
+    HOLES,
     Event,
     Finished,
     Notice,
@@ -166,5 +167,7 @@ def finish_line(event: Finished) -> str:
 
 
 def _decibels(event: Validated) -> str:
+    if list(event.stems_db) == [HOLES]:
+        return f"{event.sdr_db:.2f} dB inside the holes"
     stems = ", ".join(f"{stem} {value:.2f}" for stem, value in event.stems_db.items())
     return f"{event.sdr_db:.2f} dB ({stems})"

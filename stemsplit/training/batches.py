@@ -6,6 +6,7 @@ Shapes: B batch, S stems, C audio channels, N samples.
 import signal
 from collections.abc import Iterable
 
+import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -68,6 +69,8 @@ def read_batches(
         num_workers=workers,
         pin_memory=is_pinned,
         worker_init_fn=_leave_signals_to_the_parent,
+        # The loader draws from it; from torch's own, a run that goes on would drop otherwise.
+        generator=torch.Generator(),
     )
 
 

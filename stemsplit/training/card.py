@@ -10,6 +10,13 @@ from stemsplit.training.trainer import Progress
 NO_TERMS = "State the licence of these weights here. It depends on that of the music."
 USE = "## Use"
 
+_STEMS = "SDR is that of whole validation songs (uSDR); `stemsplit eval` measures all others."
+_HOLES = (
+    "The network was trained to fill holes in spectrograms: a start for trainings, and no use to "
+    "separate with. Its SDR is that of logarithms of magnitudes inside the holes, 0 dB for a "
+    "network that knows nothing."
+)
+
 
 def write_card(
     folder: RunFolder,
@@ -30,6 +37,7 @@ def _lines(
     ancestor: Ancestor | None,
 ) -> list[str]:
     config, name = plan.config, folder.path.resolve().name
+    is_start = plan.recipe.task == "reconstruct"
     songs = sum(len(part.songs) for part in corpus.training)
     hours = corpus.training_samples / config.sample_rate / 3600
     lines = [
@@ -52,13 +60,16 @@ def _lines(
         "",
     ]
     if progress.best:
-        lines += ["| step | SDR, mean over stems and songs (dB) |", "|---|---|"]
+        lines += [
+            f"| step | SDR, mean over {'' if is_start else 'stems and '}songs (dB) |",
+            "|---|---|",
+        ]
         lines += [f"| {one.step} | {one.sdr_db:.2f} |" for one in progress.best]
     else:
         lines.append("None yet.")
     lines += [
         "",
-        "SDR is that of whole validation songs (uSDR); `stemsplit eval` measures all others.",
+        _HOLES if is_start else _STEMS,
         "",
         "## Terms",
         "",
@@ -68,11 +79,21 @@ def _lines(
         USE,
         "",
         "```sh",
-        f"stemsplit models add {folder.path} --name {name}",
-        f"stemsplit song.mp3 --model {name}",
+        *(_fine_tune(folder) if is_start else _separate(folder, name)),
         "```",
     ]
     return lines
+
+
+def _separate(folder: RunFolder, name: str) -> list[str]:
+    return [
+        f"stemsplit models add {folder.path} --name {name}",
+        f"stemsplit song.mp3 --model {name}",
+    ]
+
+
+def _fine_tune(folder: RunFolder) -> list[str]:
+    return [f"stemsplit train --from {folder.path} --data musdb --out runs/fine-tuned"]
 
 
 def _inherited(ancestor: Ancestor | None) -> list[str]:

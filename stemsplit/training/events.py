@@ -9,6 +9,9 @@ from pathlib import Path
 
 from stemsplit.separation.events import Notice as Notice
 
+HOLES = "holes"
+"""What the score of a network that fills holes is called, in place of the name of a stem."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SongRead:
@@ -80,6 +83,7 @@ class Validated:
     step: int
     epoch: int
     sdr_db: float
+    """Mean over songs, and over stems if there are any: see `stemsplit.training.judging`."""
     stems_db: Mapping[str, float]
     weights: str
     """Which weights are the best of those validated: the latest, or an average of them."""

@@ -40,8 +40,8 @@ class Learner:
     """Wrapped or not, see `stemsplit.training.distributed`."""
 
     optimizer: torch.optim.Optimizer
-    rate: Callable[[int], float]
-    """Step to learning rate."""
+    rate: Callable[[int, int], float]
+    """Step, and how often the rate has fallen for want of progress, to learning rate."""
 
     loaded_scale: Callable[[int], float]
     """Step to what the rate of weights that another model gave is multiplied by."""
@@ -60,6 +60,8 @@ class Learner:
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     accumulation_steps: int = 1
     clip_norm: float | None = None
+    num_drops: int = 0
+    """How often the rate has fallen for want of progress."""
 
     def __post_init__(self) -> None:
         self.scaler = GradScaler(self.device.type, enabled=self.precision == "fp16")
@@ -75,7 +77,7 @@ class Learner:
             TrainingError: the loss is not finite.
         """
         _set_training(self.network)
-        rate = self.rate(step)
+        rate = self.rate(step, self.num_drops)
         set_learning_rate(self.optimizer, rate, loaded_scale=self.loaded_scale(step))
         batch = self.hearing.batch(excerpts, step)
         self.optimizer.zero_grad(set_to_none=True)

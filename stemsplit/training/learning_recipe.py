@@ -168,9 +168,9 @@ class OptimSection:
 class ScheduleSection:
     """How the learning rate changes."""
 
-    name: Literal["constant", "cosine", "linear", "staircase"] = "constant"
+    name: Literal["constant", "cosine", "linear", "staircase", "plateau"] = "constant"
     """Its course after the warm-up: all the same; down to `min_lr` as half a cosine or as a
-    straight line; times `factor` every `every_epochs`."""
+    straight line; times `factor` every `every_epochs`, or where validation gets no better."""
 
     warmup_steps: int = 0
     """Steps over which it rises from almost nothing."""
@@ -182,16 +182,22 @@ class ScheduleSection:
     """The lowest it falls to."""
 
     factor: float = 0.9
-    """Of `staircase`."""
+    """Of `staircase` and `plateau`."""
 
     every_epochs: float = 1.0
     """Of `staircase`."""
+
+    patience: int = 5
+    """Of `plateau`: as many validations in a row without a better score make the rate fall."""
+
+    min_gain_db: float = 0.0
+    """Of `plateau`: how much better a score must be to count."""
 
     per_epoch: bool = False
     """Set it once per epoch, and not at every step."""
 
     def __post_init__(self) -> None:
-        for name in ("warmup_steps", "warmup_epochs", "min_lr"):
+        for name in ("warmup_steps", "warmup_epochs", "min_lr", "min_gain_db"):
             value = getattr(self, name)
             require(value >= 0, f"schedule.{name} must be 0 or more, got {value}.")
         require(
@@ -199,6 +205,7 @@ class ScheduleSection:
             "schedule takes warmup_steps or warmup_epochs, not both.",
         )
         require(0 < self.factor <= 1, f"schedule.factor must be up to 1, got {self.factor}.")
+        require(self.patience > 0, f"schedule.patience must be positive, got {self.patience}.")
         require(
             self.every_epochs > 0,
             f"schedule.every_epochs must be positive, got {self.every_epochs}.",

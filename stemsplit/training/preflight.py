@@ -11,6 +11,7 @@ from stemsplit.separation.estimate import free_disk_bytes, peak_memory_bytes
 from stemsplit.training.corpus import Corpus
 from stemsplit.training.events import Preflight
 from stemsplit.training.learner import Learner
+from stemsplit.training.randomness import random_state, set_random_state
 from stemsplit.training.setup import TrainingPlan
 
 _FLOAT_BYTES = 4
@@ -44,7 +45,7 @@ def preflight(
         TrainingError: a step fails.
     """
     held = copy.deepcopy(learner.state())
-    random = torch.get_rng_state()
+    random = random_state(learner.device)
     if learner.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(learner.device)
     seconds = 0.0
@@ -53,7 +54,7 @@ def preflight(
         learner.learn(excerpts, 0)
         seconds = time.perf_counter() - began
         learner.load(held)
-        torch.set_rng_state(random)
+        set_random_state(random, learner.device)
     config = plan.config
     return Preflight(
         network=plan.network.name,

@@ -1,28 +1,48 @@
 """The learning rate as a function of the step. Nothing here imports torch."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from stemsplit.training.learning_recipe import ScheduleSection
 
-Course = Callable[[ScheduleSection, float, float], float]
+
+@dataclass(frozen=True)
+class Place:
+    """Where a training is after its warm-up."""
+
+    progress: float
+    """How much of the way is done, from 0 to 1."""
+
+    epochs: float
+    """Since the warm-up."""
+
+    num_drops: int
+    """How often validation got no better, see `count_drops`."""
 
 
-def _constant(_section: ScheduleSection, _progress: float, _epochs: float) -> float:
+Course = Callable[[ScheduleSection, Place], float]
+
+
+def _constant(_section: ScheduleSection, _place: Place) -> float:
     return 1.0
 
 
-def _cosine(_section: ScheduleSection, progress: float, _epochs: float) -> float:
-    return (1 + math.cos(math.pi * progress)) / 2
+def _cosine(_section: ScheduleSection, place: Place) -> float:
+    return (1 + math.cos(math.pi * place.progress)) / 2
 
 
-def _linear(_section: ScheduleSection, progress: float, _epochs: float) -> float:
-    return 1 - progress
+def _linear(_section: ScheduleSection, place: Place) -> float:
+    return 1 - place.progress
 
 
-def _staircase(section: ScheduleSection, _progress: float, epochs: float) -> float:
+def _staircase(section: ScheduleSection, place: Place) -> float:
     # A hair more, so that 3 epochs of 7 steps are two times 1.5 epochs in floating point too.
-    return section.factor ** math.floor(epochs / section.every_epochs + 1e-9)
+    return section.factor ** math.floor(place.epochs / section.every_epochs + 1e-9)
+
+
+def _plateau(section: ScheduleSection, place: Place) -> float:
+    return section.factor**place.num_drops
 
 
 SCHEDULES: dict[str, Course] = {
@@ -30,13 +50,26 @@ SCHEDULES: dict[str, Course] = {
     "cosine": _cosine,
     "linear": _linear,
     "staircase": _staircase,
+    "plateau": _plateau,
 }
-"""Name to a factor from 0 to 1, given the section, how much of the way after the warm-up is done
-from 0 to 1, and the epochs since the warm-up."""
+"""Name to a factor from 0 to 1, given the section and where the training is."""
+
+
+def count_drops(scores: Sequence[float], section: ScheduleSection) -> int:
+    """How often the rate of `plateau` has fallen after validations with these scores, in dB."""
+    best, waited, drops = -math.inf, 0, 0
+    for score in scores:
+        waited += 1
+        if score > best + section.min_gain_db:
+            best, waited = score, 0
+        elif waited == section.patience:
+            drops, waited = drops + 1, 0
+    return drops
 
 
 def learning_rate(
     step: int,
+    num_drops: int = 0,
     *,
     section: ScheduleSection,
     lr: float,
@@ -52,6 +85,7 @@ def learning_rate(
 
     Args:
         step: counted from 0.
+        num_drops: see `count_drops`.
         section: of the recipe.
         lr: the rate after the warm-up.
         total_steps: of the whole training.
@@ -66,7 +100,7 @@ def learning_rate(
         return lr * rise * min(1.0, (counted + unit) / warmup)
     since = counted - warmup
     progress = min(1.0, since / max(1.0, total_steps - warmup))
-    factor = SCHEDULES[section.name](section, progress, since / steps_per_epoch)
+    factor = SCHEDULES[section.name](section, Place(progress, since / steps_per_epoch, num_drops))
     low = min(section.min_lr, lr)
     if section.name in ("cosine", "linear"):
         return rise * (low + (lr - low) * factor)

@@ -63,11 +63,12 @@ class TrainingPlan:
         """The same for runs of which one can go on with the states of the other.
 
         That is all that decides a step. How many epochs there are is not in it, so that a run can
-        be made longer.
+        be made longer; validation is where the learning rate follows its scores.
         """
         plain = recipe_to_dict(self.recipe)
         for name in _CHANGES_NOTHING:
-            del plain[name]
+            if name != "validation" or self.recipe.schedule.name != "plateau":
+                del plain[name]
         for name in _CHANGES_NOTHING_OF_DATA:
             del plain["data"][name]
         parts = [plain, self.architecture, config_to_dict(self.config)]
@@ -99,6 +100,14 @@ def build_initial(plan: TrainingPlan) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.recipe.seed)
         return build_network(plan.architecture, plan.config)
+
+
+def as_trained(plan: TrainingPlan, network: nn.Module) -> nn.Module:
+    """A network with what its task adds to it."""
+    recipe = plan.recipe
+    if recipe.task == "separate":
+        return network
+    return Reconstruction(network, recipe.pretrain, num_stems=len(plan.config.stems))
 
 
 def build_hearing(plan: TrainingPlan, device: torch.device, processes: Processes) -> Hearing:
@@ -140,11 +149,10 @@ def build_learner(
     stems = plan.config.stems
     task: Task
     if recipe.task == "reconstruct":
-        network = Reconstruction(network, recipe.pretrain, num_stems=len(stems))
         task = Reconstruct()
     else:
         task = Separate(Objective(recipe.loss, num_stems=len(stems), features=features), stems)
-    network = network.to(device)
+    network = as_trained(plan, network).to(device)
     if recipe.channels_last:
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = build_optimizer(recipe.optim, network, freeze=recipe.start.freeze, loaded=loaded)

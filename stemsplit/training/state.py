@@ -68,10 +68,13 @@ class TrainingState:
     """Of half precision; empty without."""
 
     random: Tensor
-    """State of torch's generator on the CPU, which draws the dropout."""
+    """States of torch's generator on the CPU, which draws the dropout: a row for each process."""
 
     device_random: Tensor | None = None
-    """The same of the accelerator."""
+    """The same of the GPU."""
+
+    scores: tuple[float, ...] = ()
+    """Of the validations so far, see `ScheduleSection.patience`."""
 
     best: tuple[BestCheckpoint, ...] = ()
     """The best checkpoints so far, the best one first."""

@@ -4,7 +4,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Container, Iterable, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any, TypeVar
@@ -12,26 +12,29 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from stemsplit.checkpoints.weights import CheckpointInfo, write_checkpoint
+from stemsplit.checkpoints.weights import CheckpointInfo
 from stemsplit.errors import TrainingError
 from stemsplit.models.registry import build_network
 from stemsplit.models.serialization import to_plain
 from stemsplit.separation.device import is_out_of_memory
 from stemsplit.training.batches import read_batches
 from stemsplit.training.corpus import Corpus
-from stemsplit.training.distributed import Processes, inner
+from stemsplit.training.distributed import Processes
 from stemsplit.training.ema import WeightAverage
 from stemsplit.training.events import Event, EventSink, Finished, Notice, StepDone, Validated
+from stemsplit.training.judging import Judge
 from stemsplit.training.learner import Learner, StepReport
 from stemsplit.training.losses import Features
 from stemsplit.training.memory import out_of_memory, with_advice
 from stemsplit.training.phases import Phase
+from stemsplit.training.randomness import RandomState, gather_random, restore_random
 from stemsplit.training.run_folder import RunFolder, write_tensors
+from stemsplit.training.schedules import count_drops
 from stemsplit.training.seeds import hash_of
 from stemsplit.training.setup import TrainingPlan, build_learner
 from stemsplit.training.state import Ancestor, BestCheckpoint, TrainingState, save_state
 from stemsplit.training.tasks import separator_of
-from stemsplit.training.validation import Validation, validate
+from stemsplit.training.validation import Validation
 
 _REPORT_SECONDS = 5.0  # from one report of steps to the next
 _SAVE_SECONDS = 600.0  # from one state to the next within an epoch
@@ -48,6 +51,9 @@ class Progress:
     """Steps done."""
 
     best: tuple[BestCheckpoint, ...] = ()
+    scores: tuple[float, ...] = ()
+    """Of the validations at whole multiples of `validation.every` epochs."""
+
     seconds: float = 0.0
     """Time spent on steps and validations."""
 
@@ -101,7 +107,9 @@ class Trainer:
             CheckpointError: a state or weights cannot be written.
         """
         if state is not None:
-            self.progress = Progress(state.step, state.best, state.seconds, state.audio_seconds)
+            self.progress = Progress(
+                state.step, state.best, state.scores, state.seconds, state.audio_seconds
+            )
         held = None if state is None else vars(state)
         for phase in self.plan.phases:
             steps = self._steps(phase)
@@ -109,7 +117,13 @@ class Trainer:
                 continue
             learner = self._learner(phase, network, held)
             if state is not None:
-                torch.set_rng_state(state.random)
+                restore_random(
+                    RandomState(state.random, state.device_random),
+                    self.processes,
+                    self.device,
+                    seed=self.plan.recipe.seed,
+                    step=state.step,
+                )
                 state = None
             elif held is None:  # for dropout; processes must not drop alike
                 torch.manual_seed(hash_of((self.plan.recipe.seed, self.processes.rank)))
@@ -174,7 +188,12 @@ class Trainer:
         )
         if held is not None:
             learner.load(held)
+        learner.num_drops = self._num_drops()
         return learner
+
+    def _num_drops(self) -> int:
+        """How often the learning rate has fallen for want of progress."""
+        return count_drops(self.progress.scores, self.plan.recipe.schedule)
 
     def _run_phase(self, phase: Phase, steps: range, learner: Learner) -> bool:
         """Take the steps of a phase; False if stopped before its end."""
@@ -233,83 +252,66 @@ class Trainer:
         for average in learner.epoch_averages.values():
             average.update()
         self._report()
-        recipe = self.plan.recipe
-        if recipe.task == "reconstruct":
-            self._keep_latest(learner)
-        elif epoch % recipe.validation.every == 0 or epoch == recipe.epochs:
-            self._validate(learner, epoch)
+        every = self.plan.recipe.validation.every
+        if epoch % every == 0 or epoch == self.plan.recipe.epochs:
+            score = self._validate(learner, epoch)
+            if epoch % every == 0:  # a run that is made longer must not count its first end
+                self.progress.scores = (*self.progress.scores, score)
+                learner.num_drops = self._num_drops()
 
-    def _keep_latest(self, learner: Learner) -> None:
-        """Keep the weights of now: what fills holes cannot be scored by its stems."""
-        if self.processes.is_first:
-            weights = separator_of(learner.network).state_dict()
-            write_checkpoint(self.folder.best, _on_cpu(weights), self.info)
-
-    def _validate(self, learner: Learner, epoch: int) -> None:
-        """Score the weights and their averages, and keep the best of them."""
+    def _validate(self, learner: Learner, epoch: int) -> float:
+        """Score the weights and their averages, and keep the best of them; their score."""
         began = time.monotonic()
+        judge = Judge(self.plan, self.corpus.validation, self.device, self.processes)
         candidates: dict[str, WeightAverage | None] = {_LATEST: None, **learner.averages}
         scores: dict[str, Validation] = {}
         for name, average in candidates.items():
-            with average.swapped_in() if average is not None else nullcontext():
-                scores[name] = self._score(separator_of(learner.network))
+            with _using(average):
+                scores[name] = judge.score(learner.network)
         chosen = max(scores, key=lambda name: scores[name].mean_db)
-        average = candidates[chosen]
-        is_best = not self.progress.best or (scores[chosen].mean_db >= self.progress.best[0].sdr_db)
-        if self.processes.is_first and math.isfinite(scores[chosen].mean_db):
-            weights = inner(learner.network).state_dict() if average is None else average.weights
-            self.progress.best = self.folder.keep(
-                _on_cpu(weights),
-                self.info,
-                step=self.progress.step,
-                sdr_db=scores[chosen].mean_db,
-                best=self.progress.best,
-                num=self.plan.recipe.validation.keep_best,
-            )
-        seconds = time.monotonic() - began
+        found = scores[chosen]
+        is_best = not self.progress.best or found.mean_db >= self.progress.best[0].sdr_db
+        if self.processes.is_first and math.isfinite(found.mean_db):
+            with _using(candidates[chosen]):
+                self.progress.best = self.folder.keep(
+                    _on_cpu(separator_of(learner.network).state_dict()),
+                    self.info,
+                    step=self.progress.step,
+                    sdr_db=found.mean_db,
+                    best=self.progress.best,
+                    num=self.plan.recipe.validation.keep_best,
+                )
         self._tell(
             Validated(
                 step=self.progress.step,
                 epoch=epoch,
-                sdr_db=scores[chosen].mean_db,
-                stems_db=scores[chosen].stems_db,
+                sdr_db=found.mean_db,
+                stems_db=found.stems_db,
                 weights=chosen,
                 is_best=is_best,
                 others_db={name: one.mean_db for name, one in scores.items() if name != chosen},
-                seconds=seconds,
+                seconds=time.monotonic() - began,
             )
         )
         self._reported = time.monotonic()
-
-    def _score(self, network: nn.Module) -> Validation:
-        """The scores of the final form of the network, whatever the phase makes of it."""
-        final = build_network(self.plan.architecture, self.plan.config)
-        final.load_state_dict(network.state_dict())
-        songs = self.corpus.validation[self.processes.rank :: self.processes.world]
-        mine = validate(
-            final,
-            self.plan.architecture,
-            self.plan.config,
-            songs,
-            device=self.device,
-            max_seconds=self.plan.recipe.validation.max_seconds,
-        )
-        parts = self.processes.gather(mine.sdr_db)
-        return Validation({name: scores for part in parts for name, scores in part.items()})
+        return found.mean_db
 
     def _save(self, learner: Learner) -> None:
         """Write a state; only the first process does."""
         now = time.monotonic()
         self.progress.seconds += now - self._began
         self._began = self._saved = now
+        random = gather_random(self.processes, self.device)
         if self.processes.is_first:
             save_state(
                 self.folder.states,
                 TrainingState(
                     run_hash=self.plan.run_hash,
                     step=self.progress.step,
-                    random=torch.get_rng_state(),
+                    random=random.cpu,
+                    device_random=random.device,
                     best=self.progress.best,
+                    scores=self.progress.scores,
                     seconds=self.progress.seconds,
                     audio_seconds=self.progress.audio_seconds,
                     ancestor=self.ancestor,
@@ -350,6 +352,11 @@ class Trainer:
             if not isinstance(event, Notice):
                 self.folder.log(type(event).__name__, **to_plain(event))
             self.on_event(event)
+
+
+def _using(average: WeightAverage | None) -> AbstractContextManager[None]:
+    """The context in which a network has averaged weights; None for those it has."""
+    return nullcontext() if average is None else average.swapped_in()
 
 
 def _on_cpu(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -29,8 +29,8 @@ class Validation:
     """Scores of the songs of a validation."""
 
     sdr_db: dict[str, dict[str, float]]
-    """Song to stem to SDR of the whole stretch (`stemsplit.evaluation.metrics.usdr`). Stems that
-    are silent in a song are left out."""
+    """Song to stem to SDR of the whole stretch (`stemsplit.evaluation.metrics.usdr`), or to how
+    well holes were filled (`stemsplit.training.judging`). Silent stems are left out."""
 
     @property
     def stems_db(self) -> dict[str, float]:
@@ -76,7 +76,7 @@ def validate(
     )
     scores: dict[str, dict[str, float]] = {}
     for done, song in enumerate(songs, start=1):
-        signals = _stretch(song, config, max_seconds)
+        signals = stretch_of(song, config, max_seconds)
         separated = separator.separate(signals.sum(0), config.sample_rate).stems
         scores[song.name] = dict(_scores(config.stems, signals, separated))
         if on_song is not None:
@@ -84,8 +84,8 @@ def validate(
     return Validation(scores)
 
 
-def _stretch(song: Song, config: ModelConfig, max_seconds: float | None) -> Tensor:
-    """(S + 1, C, N) of the middle of a song."""
+def stretch_of(song: Song, config: ModelConfig, max_seconds: float | None) -> Tensor:
+    """(S + 1, C, N) of the middle of a song; all of it, if it is not longer than `max_seconds`."""
     length = song.num_samples
     if max_seconds is not None:
         length = min(length, round(max_seconds * config.sample_rate))

@@ -162,6 +162,7 @@ def test_an_override_that_does_not_fit_is_refused(override: str, message: str) -
         ("[[phases]]\nshare = 0.5", "shares of phases must add up to 1, got 0.5"),
         ("[augment.gain]\nlow = 2.0", "augment.gain must be a range of positive numbers"),
         ("[schedule]\nwarmup_steps = 1\nwarmup_epochs = 1", "warmup_steps or warmup_epochs"),
+        ("[schedule]\npatience = 0", "schedule.patience must be positive"),
         ("[loss]\nwaveform_l1 = 0", "loss needs a weight above 0"),
         ('[teacher]\nmodel = "htdemucs"', r"teacher\.sources must name folders"),
     ],

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from stemsplit.separation.separator import Separator
 from stemsplit.training.batches import read_batches
 from stemsplit.training.corpus import open_corpus
 from stemsplit.training.distributed import Processes
-from stemsplit.training.events import Event, Notice, Preflight, StepDone, Validated
+from stemsplit.training.events import Event, Preflight, StepDone, Validated
+from stemsplit.training.learner import Learner, StepReport
 from stemsplit.training.recipe_files import load_recipe
 from stemsplit.training.run import RunOptions, resume, train
 from stemsplit.training.setup import plan_training
@@ -68,37 +70,71 @@ def test_the_preflight_tells_what_a_run_takes_and_changes_nothing(tmp_path: Path
     assert 0 < found.disk_bytes < found.free_bytes
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-def test_a_run_that_was_stopped_goes_on_bit_for_bit(tmp_path: Path, workers: int) -> None:
+def test_the_time_of_a_step_is_without_what_comes_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learn = Learner.learn
+    calls = []
+
+    def slow_at_first(learner: Learner, excerpts: torch.Tensor, step: int) -> StepReport:
+        calls.append(step)
+        if len(calls) == 1:
+            time.sleep(1.0)
+        return learn(learner, excerpts, step)
+
+    monkeypatch.setattr(Learner, "learn", slow_at_first)
+    events: list[Event] = []
+    options = RunOptions(out=tmp_path / "out", device="cpu", dry_run=True)
+    train(tiny_recipe(tmp_path), options, on_event=events.append)
+    (found,) = [event for event in events if isinstance(event, Preflight)]
+    assert len(calls) == 2
+    assert found.step_seconds < 1.0
+
+
+PLATEAU = ("schedule.name=plateau", "schedule.patience=1", "schedule.min_gain_db=100")
+
+
+@pytest.mark.parametrize(
+    ("stop_epoch", "more"),
+    [
+        pytest.param(1, ("data.workers=0", "epochs=2"), id="no workers"),
+        pytest.param(2, ("data.workers=1", "epochs=3", *PLATEAU), id="a worker, plateau"),
+    ],
+)
+def test_a_run_that_was_stopped_goes_on_bit_for_bit(
+    tmp_path: Path, stop_epoch: int, more: tuple[str, ...]
+) -> None:
     settings = (
-        f"data.workers={workers}",
-        "augment.gain.probability=1",
-        "augment.remix=1",
-        "ema.steps=0.9",
-        "network.overrides=embedding_weight=0.5",
+        *("augment.gain.probability=1", "augment.remix=1", "ema.steps=0.9"),
+        'network.overrides=["transformer={layers=1, heads=2, hidden=16, dropout=0.3}"]',
     )
-    recipe = tiny_recipe(tmp_path, *settings)
-    run(recipe, tmp_path / "whole")
+    recipe = tiny_recipe(tmp_path, *settings, *more)
+    _, events = run(recipe, tmp_path / "whole")
 
     stop = threading.Event()
 
-    def stop_in_the_second_epoch(event: Event) -> None:
-        if isinstance(event, Validated) and event.epoch == 1:
+    def stop_in_the_next_epoch(event: Event) -> None:
+        if isinstance(event, Validated) and event.epoch == stop_epoch:
             stop.set()
 
     out = tmp_path / "parts"
     finished = train(
-        recipe, RunOptions(out=out, device="cpu"), on_event=stop_in_the_second_epoch, stop=stop
+        recipe, RunOptions(out=out, device="cpu"), on_event=stop_in_the_next_epoch, stop=stop
     )
     assert finished is not None
-    assert (finished.step, finished.is_complete) == (3, False)
-    assert newest(out).step == 3
-    again = resume(out, RunOptions(out=out, device="cpu"))
+    assert (finished.step, finished.is_complete) == (3 * stop_epoch, False)
+    assert newest(out).step == 3 * stop_epoch
+    later: list[Event] = []
+    again = resume(out, RunOptions(out=out, device="cpu"), on_event=later.append)
     assert again is not None
     assert again.is_complete
+    ends = [[e for e in told if isinstance(e, StepDone)][-1] for told in (events, later)]
+    assert ends[0].learning_rate == ends[1].learning_rate
+    if PLATEAU[0] in more:  # the second validation was no better
+        assert ends[0].learning_rate == pytest.approx(0.9 * recipe.optim.lr)
 
     first, second = newest(tmp_path / "whole"), newest(out)
-    assert first.step == second.step == 6
+    assert first.step == second.step == 3 * recipe.epochs
     for one, other in (
         (first.network, second.network),
         (first.averages, second.averages),
@@ -194,25 +230,6 @@ def test_phases_change_what_is_heard_and_survive_a_stop(tmp_path: Path) -> None:
     assert first.audio_seconds == second.audio_seconds == pytest.approx(3.0 + 2 * 0.5 * 3)
     for part in ("network", "averages"):
         torch.testing.assert_close(getattr(first, part), getattr(second, part), rtol=0, atol=0)
-
-
-def test_a_network_that_has_filled_holes_is_a_start_for_one_that_separates(tmp_path: Path) -> None:
-    holes = tiny_recipe(
-        tmp_path,
-        *("task=reconstruct", "epochs=1", "steps_per_epoch=60", "ema.steps=0.9"),
-        *("pretrain.n_fft=256", "pretrain.hop_length=64", "schedule.warmup_steps=5"),
-    )
-    finished, events = run(holes, tmp_path / "holes")
-    losses = [event.loss for event in events if isinstance(event, StepDone)]
-    assert finished.best == tmp_path / "holes" / "best.safetensors"
-    assert finished.best_sdr_db is None
-    assert not [event for event in events if isinstance(event, Validated)]
-    lines = (tmp_path / "holes" / "log.jsonl").read_text().splitlines()
-    assert json.loads(lines[-2])["loss"] == losses[-1] < 0.8  # of what is normalised to deviation 1
-    started = tiny_recipe(tmp_path, f"start.model={tmp_path}/holes", "epochs=1")
-    _, events = run(started, tmp_path / "started")
-    (said,) = [event.message for event in events if isinstance(event, Notice)]
-    assert "begin at random" not in said
 
 
 def test_pitch_and_tempo_reach_what_is_heard(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from stemsplit.training.learning_recipe import ScheduleSection
 from stemsplit.training.recipe_files import load_recipe
-from stemsplit.training.schedules import SCHEDULES, learning_rate
+from stemsplit.training.schedules import SCHEDULES, count_drops, learning_rate
 
 
 def rates(section: ScheduleSection, *, epochs: int = 10, steps: int = 100) -> list[float]:
@@ -96,3 +96,34 @@ def test_the_rate_is_never_negative_nor_above_its_peak() -> None:
     for name in SCHEDULES:
         section = ScheduleSection(name=name, warmup_steps=7)  # type: ignore[arg-type]
         assert all(0 <= rate <= 1 for rate in rates(section, epochs=3, steps=5))
+
+
+def test_the_rate_falls_where_validation_gets_no_better() -> None:
+    section = ScheduleSection(name="plateau", factor=0.5, patience=2, min_lr=0.1)
+    assert set(rates(section)) == {1.0}
+    found = [
+        learning_rate(900, drops, section=section, lr=1.0, total_steps=1000, steps_per_epoch=100)
+        for drops in range(5)
+    ]
+    assert found == [1.0, 0.5, 0.25, 0.125, 0.1]
+
+
+@pytest.mark.parametrize(
+    ("scores", "drops"),
+    [
+        ([], 0),
+        ([1.0, 2.0, 3.0], 0),
+        ([3.0, 2.0], 0),
+        ([3.0, 2.0, 2.5], 1),
+        ([3.0, 2.0, 3.05, 2.5], 1),  # too small a gain does not count
+        ([3.0, 2.0, 2.0, 2.0, 2.0], 2),
+        ([3.0, 2.0, 4.0, 3.0], 0),
+        ([-math.inf, -math.inf], 1),
+        ([-math.inf, -60.0, -61.0], 0),
+    ],
+)
+def test_as_many_validations_without_a_better_score_are_a_plateau(
+    scores: list[float], drops: int
+) -> None:
+    section = ScheduleSection(name="plateau", patience=2, min_gain_db=0.1)
+    assert count_drops(scores, section) == drops

@@ -1,0 +1,92 @@
+"""The scores of what is trained, by songs that are kept apart.
+
+A network that separates is scored by its stems, as `stemsplit.training.validation` says. One that
+fills holes is scored by how well it fills those of the same songs: by the power of the logarithms
+that were taken away over that of the errors, in dB; a network that knows nothing has 0.
+
+Shapes: B batch, C audio channels, N samples, F bins, T frames.
+"""
+
+import math
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor, nn
+
+from stemsplit.models.registry import build_network
+from stemsplit.training.distributed import Processes, inner
+from stemsplit.training.events import HOLES
+from stemsplit.training.pretrain import Reconstruction
+from stemsplit.training.setup import TrainingPlan, as_trained
+from stemsplit.training.songs import Song
+from stemsplit.training.validation import Validation, stretch_of, validate
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Scores a network in its final form, whatever the phase makes of it."""
+
+    plan: TrainingPlan
+    songs: Sequence[Song]
+    device: torch.device
+    processes: Processes
+
+    def score(self, network: nn.Module) -> Validation:
+        """The scores of all songs, which the processes share.
+
+        Args:
+            network: as it is trained, wrapped or not.
+
+        Raises:
+            AudioError: a song cannot be read.
+        """
+        plan, section = self.plan, self.plan.recipe.validation
+        final = as_trained(plan, build_network(plan.architecture, plan.config))
+        final.load_state_dict(inner(network).state_dict())
+        songs = self.songs[self.processes.rank :: self.processes.world]
+        if isinstance(final, Reconstruction):
+            mine = self._filled(final.to(self.device).eval(), songs)
+        else:
+            mine = validate(
+                final,
+                plan.architecture,
+                plan.config,
+                songs,
+                device=self.device,
+                max_seconds=section.max_seconds,
+            )
+        parts = self.processes.gather(mine.sdr_db)
+        return Validation({name: scores for part in parts for name, scores in part.items()})
+
+    @torch.no_grad()
+    def _filled(self, network: Reconstruction, songs: Sequence[Song]) -> Validation:
+        plan = self.plan
+        max_seconds = plan.recipe.validation.max_seconds
+        scores = {}
+        for song in songs:
+            mix = stretch_of(song, plan.config, max_seconds).sum(0)
+            if plan.recipe.data.normalize:
+                mix = mix / song.level
+            # The same holes at every validation, in whatever process.
+            generator = Generator().manual_seed(zlib.crc32(song.name.encode()))
+            found = self._song_score(network, mix, generator)
+            scores[song.name] = {HOLES: found} if math.isfinite(found) else {}
+        return Validation(scores)
+
+    def _song_score(self, network: Reconstruction, mix: Tensor, generator: Generator) -> float:
+        """The score of a mix (C, N), excerpt by excerpt; what is left at its end is not heard."""
+        length = self.plan.phases[-1].segment_samples
+        if mix.shape[-1] < length:
+            mix = torch.nn.functional.pad(mix, (0, length - mix.shape[-1]))
+        power = error = 0.0
+        for excerpt in mix.unfold(-1, length, length).transpose(0, 1):  # (C, length)
+            heard = excerpt[None].to(self.device)
+            holes = network.draw_holes(1, length, generator)
+            target = network.target(heard)
+            predicted = network.predict(network.network(network.hear(heard, holes)).float())
+            inside = holes[:, None].to(self.device).expand_as(target)
+            power += target[inside].square().sum().item()
+            error += (predicted - target)[inside].square().sum().item()
+        return 10 * math.log10(power / error) if power > 0 < error else math.nan
