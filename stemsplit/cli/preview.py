@@ -35,7 +35,7 @@ def preview(
     teacher labels its songs first; the training then finds them done.
     """
     chosen = train.chosen_recipe(recipe, network, data, stems, None, settings or [])
-    chosen = train.with_music(chosen, teacher, unlabelled, min_score)
+    chosen = train.with_music(chosen, teacher, unlabelled, min_score, is_alone=not data)
     from stemsplit.training.preview import preview as write_preview
 
     console = make_console(is_json=json)

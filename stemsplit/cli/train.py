@@ -175,7 +175,7 @@ def train(
     chosen = None
     if resume is None:
         chosen = chosen_recipe(recipe, network, data, stems, start, settings or [])
-        chosen = with_music(chosen, *music)
+        chosen = with_music(chosen, *music, is_alone=not data)
     if show_recipe and chosen is not None:
         console.result(recipe_to_toml(chosen).rstrip())
         return
@@ -238,11 +238,22 @@ def with_music(
     teacher: str | None,
     unlabelled: list[str] | None,
     min_score: float | None,
+    *,
+    is_alone: bool,
 ) -> TrainingRecipe:
-    """The recipe, with music without stems: for its teacher or another one, or to fill holes in."""
+    """The recipe, with music without stems: for its teacher or another one, or to fill holes in.
+
+    Args:
+        recipe: to change.
+        teacher: a model.
+        unlabelled: folders of music.
+        min_score: of what the teacher makes of it.
+        is_alone: whether holes are filled in this music only, and not in the recipe's data sets.
+    """
     if recipe.task == "reconstruct" and unlabelled and (teacher, min_score) == (None, None):
         section = dataclasses.replace(recipe.pretrain, sources=tuple(unlabelled))
-        return dataclasses.replace(recipe, pretrain=section)
+        sets = dataclasses.replace(recipe.data, sources=()) if is_alone else recipe.data
+        return dataclasses.replace(recipe, pretrain=section, data=sets)
     given = {"model": teacher, "sources": tuple(unlabelled or ()) or None, "min_score": min_score}
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     taught = dataclasses.replace(recipe.teacher, **changes)

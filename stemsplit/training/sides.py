@@ -138,7 +138,7 @@ def _of_generated(
         _log.warning("The songs of %s are made anew; its folder here is ./%s.", SYNTH, SYNTH)
     learnt = _generated(source.split, data.synth.songs, data, config)
     judged = () if validation.sources else _generated("valid", _number(validation), data, config)
-    name = f"{data.synth.songs} generated songs (seed {data.synth.seed}):{source.split}"
+    name = f"{data.synth.songs} generated songs (seed {data.synth.seed}, {source.split})"
     return Sides(name, source.weight, learnt, judged)
 
 

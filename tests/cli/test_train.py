@@ -77,6 +77,30 @@ def test_a_teacher_labels_music_and_names_its_scores(
     assert not (folder / "other").exists()
 
 
+def test_holes_are_filled_in_music_without_stems(
+    stemsplit: Command, recipe: Path, folder: Path
+) -> None:
+    for name in ("a", "b"):
+        write_song(folder / "loose" / f"{name}.wav")
+    words = ("train", "--recipe", recipe, "--set", "task=reconstruct", "--unlabelled", "loose")
+    done = stemsplit(*words, "--out", "out", "--set", "epochs=1")
+    assert done.status == 0, done.err
+    assert "Learns from 1 songs" in done.err
+    assert "dB inside the holes by the latest weights, the best so far" in done.err
+    (folder / "shown.toml").write_text(stemsplit(*words, "--data", "x", "--show-recipe").out)
+    shown = load_recipe(folder / "shown.toml")
+    assert [one.path for one in shown.data.sources] == ["x"]
+    assert shown.pretrain.sources == ("loose",)
+
+
+def test_songs_are_made_while_they_are_read(stemsplit: Command, folder: Path) -> None:
+    words = ("train", "--recipe", "tiny", "--data", "synth", "--set", "data.synth.songs=7")
+    done = stemsplit(*words, "--out", "out", "--dry-run")
+    assert done.status == 0, done.err
+    assert "Learns from 7 songs of 0." in done.err
+    assert not (folder / "out").exists()
+
+
 def test_a_network_brings_its_recipe_along(stemsplit: Command) -> None:
     shown = stemsplit("train", "--show-recipe", "--network", "htdemucs_nn")
     assert shown.out == stemsplit("train", "--show-recipe", "--recipe", "htdemucs_nn").out

@@ -49,7 +49,7 @@ def test_a_run_learns_from_songs_that_no_disk_holds_and_says_so(tmp_path: Path) 
     assert any("the cache has none" in one.message for one in events if isinstance(one, Notice))
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     card = (tmp_path / "out" / "README.md").read_text()
-    assert "5 generated songs (seed 3):train: 5 songs" in card
+    assert "5 generated songs (seed 3, train): 5 songs" in card
     assert "made by stemsplit while they are learnt from" in card
     assert "oscillators and noise (MIT)" in card
 
@@ -86,7 +86,7 @@ def test_they_are_mixed_with_other_songs_by_weight(tmp_path: Path) -> None:
     sources = (SourceSection(path="synth", weight=0.5), SourceSection(path=str(tmp_path), weight=3))
     corpus = open_corpus(DataSection(sources=sources, synth=FEW), ValidationSection(), CONFIG)
     assert [(len(part.songs), part.weight) for part in corpus.training] == [(5, 0.5), (1, 3.0)]
-    assert corpus.names == ("5 generated songs (seed 3):train", f"{tmp_path.name}:train")
+    assert corpus.names == ("5 generated songs (seed 3, train)", f"{tmp_path.name}:train")
     assert len(corpus.validation) == 10 + 1
 
 
