@@ -8,26 +8,31 @@ from torch import Tensor
 
 from stemsplit.errors import TrainingError
 from stemsplit.separation.device import is_out_of_memory
+from stemsplit.training.compiling import compile_fault
 from stemsplit.training.learner import Learner
 
 T = TypeVar("T")
 
 
 def with_advice(look: Callable[[Learner, Tensor], T], learner: Learner, excerpts: Tensor) -> T:
-    """Have a step taken, and find out what would fit if memory runs out.
+    """Have a first step taken, and find out what would fit if memory runs out.
 
     Args:
         look: takes a step.
-        learner: is used for nothing else.
+        learner: is of no more use where memory ran out.
         excerpts: what the step hears (B, S + 1, C, N).
 
     Raises:
         TrainingError: memory ran out; the message says how many excerpts at a time fit, which is
-            tried out unless other processes would have to take part.
+            tried out unless other processes would have to take part; or the network cannot be
+            compiled.
     """
     try:
         return look(learner, excerpts)
     except RuntimeError as error:
+        fault = compile_fault(error)
+        if fault is not None:
+            raise TrainingError(fault) from error
         if not is_out_of_memory(error):
             raise
     # Only here is the error gone, and with it all that the step had in memory.

@@ -5,7 +5,6 @@ import json
 from collections.abc import Container
 from dataclasses import dataclass
 from functools import partial
-from typing import cast
 
 import torch
 from torch import nn
@@ -14,6 +13,7 @@ from stemsplit.models.base import ModelConfig
 from stemsplit.models.custom import NamedNetwork
 from stemsplit.models.registry import build_network, config_to_dict
 from stemsplit.training.augment import Augmentation
+from stemsplit.training.compiling import compiled
 from stemsplit.training.distributed import Processes
 from stemsplit.training.ema import WeightAverage
 from stemsplit.training.hearing import Hearing
@@ -156,7 +156,7 @@ def build_learner(
     if recipe.channels_last:
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = build_optimizer(recipe.optim, network, freeze=recipe.start.freeze, loaded=loaded)
-    trained = cast("nn.Module", torch.compile(network)) if recipe.compile else network
+    trained = compiled(network) if recipe.compile else network
     return Learner(
         network=processes.wrap(trained, device),
         optimizer=optimizer,

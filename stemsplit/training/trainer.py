@@ -90,6 +90,7 @@ class Trainer:
         self._waiting: list[StepReport] = []
         self._began = self._reported = self._saved = time.monotonic()
         self._audio_reported = 0.0
+        self._ready: tuple[Phase, Learner] | None = None
 
     def run(self, network: nn.Module, state: TrainingState | None) -> Finished:
         """Train.
@@ -150,7 +151,7 @@ class Trainer:
         Args:
             network: with its initial weights.
             state: to go on from; None begins.
-            look: given a learner that is used for nothing else, and what the step hears.
+            look: given what the step hears, and a learner that it must leave as it was.
 
         Returns:
             What `look` returns, or None if no step is left.
@@ -165,7 +166,9 @@ class Trainer:
                 first = range(max(done, steps.start), steps.stop)[:1]
                 (excerpts,) = self._batches(phase, first, workers=0)
                 learner = self._learner(phase, network, None)
-                return with_advice(look, learner, excerpts)
+                found = with_advice(look, learner, excerpts)
+                self._ready = phase, learner
+                return found
         return None
 
     def _steps(self, phase: Phase) -> range:
@@ -175,9 +178,20 @@ class Trainer:
 
     def _learner(self, phase: Phase, network: nn.Module, held: Mapping[str, Any] | None) -> Learner:
         """A learner with the weights of `network`, or with all that was held from another one."""
+        ready, self._ready = self._ready, None
+        if ready is not None and ready[0] is phase:  # it may be compiled
+            learner = ready[1]
+        else:
+            learner = self._new_learner(phase, network)
+        if held is not None:
+            learner.load(held)
+        learner.num_drops = self._num_drops()
+        return learner
+
+    def _new_learner(self, phase: Phase, network: nn.Module) -> Learner:
         own = build_network(self.plan.architecture, phase.network.config)
         own.load_state_dict(network.state_dict())
-        learner = build_learner(
+        return build_learner(
             self.plan,
             phase,
             own,
@@ -186,10 +200,6 @@ class Trainer:
             loaded=self.loaded,
             features=self.features,
         )
-        if held is not None:
-            learner.load(held)
-        learner.num_drops = self._num_drops()
-        return learner
 
     def _num_drops(self) -> int:
         """How often the learning rate has fallen for want of progress."""
