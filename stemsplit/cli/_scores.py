@@ -165,7 +165,7 @@ def verdict_lines(findings: "Findings") -> list[str]:
 
 
 def _show_tables(console: Console, findings: "Findings") -> None:
-    from stemsplit.evaluation.summary import silent_windows, summary_rows
+    from stemsplit.evaluation.summary import caveats, summary_rows
 
     result = findings.result
     rows = summary_rows(result)
@@ -178,11 +178,8 @@ def _show_tables(console: Console, findings: "Findings") -> None:
         _show_rows(console, seen, result.baseline)
     for one in result.candidates:
         console.result(f"{one.name} {one.standing.explanation}.")
-    for note in result.notes:
+    for note in [*result.notes, *caveats(result)]:
         console.result(note)
-    silent, windows = silent_windows(result)
-    if silent:
-        console.result(f"{silent:,} of {windows:,} windows are silent and have no value.")
     _show_costs(console, findings)
     _show_comparison(console, findings)
     _show_calibration(console, findings)

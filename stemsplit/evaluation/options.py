@@ -9,7 +9,8 @@ Metric = Literal["sdr", "isr", "sir", "sar", "csdr", "usdr", "si_sdr"]
 Engine = Literal["fast", "museval"]
 
 METRICS: tuple[Metric, ...] = get_args(Metric)
-BSS_EVAL: frozenset[Metric] = frozenset({"sdr", "isr", "sir", "sar"})
+FILTERED: frozenset[Metric] = frozenset({"isr", "sir", "sar"})
+BSS_EVAL: frozenset[Metric] = FILTERED | {"sdr"}
 WINDOWED: frozenset[Metric] = BSS_EVAL | {"csdr"}
 
 MAX_FILTER_TAPS = 4096  # the system to solve has stems x channels x taps unknowns
@@ -60,4 +61,4 @@ class MetricOptions:
     @property
     def needs_filters(self) -> bool:
         """Whether distortion filters have to be computed, which is most of the work."""
-        return not {"isr", "sir", "sar"}.isdisjoint(self.metrics)
+        return not FILTERED.isdisjoint(self.metrics)

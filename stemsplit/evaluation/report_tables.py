@@ -10,7 +10,7 @@ from stemsplit.evaluation.comparison import TOLERANCE_DB, Comparison
 from stemsplit.evaluation.options import WINDOWED
 from stemsplit.evaluation.results import EvaluationResult
 from stemsplit.evaluation.statistics import Difference, Interval
-from stemsplit.evaluation.summary import Row, silent_windows, summary_rows
+from stemsplit.evaluation.summary import Row, caveats, summary_rows
 
 NOTHING = "-"  # in a cell
 
@@ -75,7 +75,6 @@ def flags(result: EvaluationResult) -> str:
 def method_words(result: EvaluationResult) -> str:
     """How to read the table."""
     options = result.metric_options
-    silent, windows = silent_windows(result)
     seconds = {"csdr": (1.0, 1.0)}.get(
         result.metric, (options["window_seconds"], options["hop_seconds"])
     )
@@ -87,8 +86,8 @@ def method_words(result: EvaluationResult) -> str:
     return (
         f'<p class="soft">Values in dB, more is better. Of every track {track}; then median and'
         " mean over the tracks. Intervals hold 95 % of 10,000 bootstrap resamples of the tracks;"
-        f" differences are taken track by track. {silent:,} of {windows:,} windows have no value,"
-        " since a reference or an estimate is silent in them.</p>"
+        " differences are taken track by track.</p>"
+        + "".join(f'<p class="soft">{escape(line)}</p>' for line in caveats(result))
     )
 
 

@@ -9,12 +9,13 @@ import numpy as np
 
 from stemsplit.checkpoints.published import ALL_STEMS, PublishedFigure, load_published
 from stemsplit.evaluation.aggregation import MetricSummary, aggregate
-from stemsplit.evaluation.options import METRICS
+from stemsplit.evaluation.options import FILTERED, METRICS
 from stemsplit.evaluation.results import CandidateResult, EvaluationResult
 from stemsplit.evaluation.run_options import headline
 from stemsplit.evaluation.statistics import Difference, Summary, compare, summarise
 
 _STANDARD_SECONDS = 1.0  # window and hop of published figures
+_NAMED = 3  # tracks that are named where there are more of a kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,10 +99,37 @@ def summary_facts(result: EvaluationResult) -> list[dict[str, Any]]:
     ]
 
 
-def silent_windows(result: EvaluationResult) -> tuple[int, int]:
-    """Windows that have no value since something in them is silent, and all windows."""
-    tracks = [track.scores for one in result.candidates for track in one.tracks]
-    return sum(one.silent_windows for one in tracks), sum(one.num_windows for one in tracks)
+def caveats(result: EvaluationResult) -> list[str]:
+    """What must be known of the numbers, a sentence each."""
+    lines = []
+    scores = [track.scores for one in result.candidates for track in one.tracks]
+    if silent := sum(one.silent_windows for one in scores):
+        num_windows = sum(one.num_windows for one in scores)
+        lines.append(
+            f"{silent:,} of {num_windows:,} windows have no value, since a reference or an estimate "
+            "is silent in them."
+        )
+    for candidate in result.candidates:
+        for stem in candidate.stems:
+            tracks = [one.track for one in candidate.tracks if stem in one.scores.silent_stems]
+            if tracks:
+                lines.append(
+                    f"{candidate.name}: {stem}, true or estimated, is silent throughout in "
+                    f"{_some(tracks)}."
+                )
+        loose = [one.track for one in candidate.tracks if one.scores.are_filters_loose]
+        if loose and not FILTERED.isdisjoint(metrics_of(result)):
+            lines.append(
+                f"{candidate.name}: ISR, SIR and SAR are hardly determined, whoever computes them, "
+                f"in {_some(loose)}."
+            )
+    return lines
+
+
+def _some(tracks: Sequence[str]) -> str:
+    """The first of them by name, and how many there are."""
+    named = ", ".join(tracks[:_NAMED])
+    return named if len(tracks) <= _NAMED else f"{named} and {len(tracks) - _NAMED} more"
 
 
 def _values(

@@ -1,12 +1,14 @@
 """The table: what it averages, whom it ranks where, and which figures of others it shows."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
+from stemsplit.evaluation.options import Metric
 from stemsplit.evaluation.report_tables import published_words
 from stemsplit.evaluation.results import EvaluationResult
-from stemsplit.evaluation.summary import Row, summary_facts, summary_rows
+from stemsplit.evaluation.summary import Row, caveats, summary_facts, summary_rows
 from tests.evaluation.made import make_candidate, make_result
 
 
@@ -117,3 +119,22 @@ def test_a_pooled_figure_stands_beside_the_pooled_number() -> None:
     words = published_words(found)
     assert "pooled mean 18.41 (here 19.50)" in words
     assert "pooled median 16.35 (here 14.00)" in words
+
+
+@pytest.mark.parametrize(("metric", "says_loose"), [("sir", True), ("sdr", False)])
+def test_what_limits_the_numbers_is_said(metric: Metric, says_loose: bool) -> None:
+    plain = make_candidate("m", TWO, metric=metric)
+    assert caveats(make_result(plain, metric=metric)) == []
+    tracks = tuple(
+        replace(
+            one,
+            scores=replace(
+                one.scores, silent_stems=("bass",), silent_windows=1, are_filters_loose=True
+            ),
+        )
+        for one in (*plain.tracks, *make_candidate("m", {"d": TWO["a"]}, metric=metric).tracks)
+    )
+    lines = caveats(make_result(replace(plain, tracks=tracks), metric=metric))
+    assert lines[0].startswith("4 of 8 windows have no value")
+    assert lines[1] == "m: bass, true or estimated, is silent throughout in a, b, c and 1 more."
+    assert ("hardly determined" in " ".join(lines)) is says_loose

@@ -10,6 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from stemsplit.layers import pieces
 from stemsplit.models.htdemucs.config import HTDemucsConfig
+from stemsplit.models.htdemucs.fusion import ConvolutionFusion
 from stemsplit.models.htdemucs.network import HTDemucs
 from stemsplit.models.htdemucs.variants import VARIANTS
 from tests.models.research import RESEARCH
@@ -186,6 +187,7 @@ def test_resolutions_are_at_first_averaged(name: str) -> None:
 @pytest.mark.parametrize("num_samples", [1, 17, 700, 704])
 def test_filters_over_resolutions_are_one_convolution(num_samples: int) -> None:
     fusion = tiny("htdemucs_nf").fusion
+    assert isinstance(fusion, ConvolutionFusion)
     torch.manual_seed(0)
     for weight in fusion.parameters():
         nn.init.normal_(weight)
