@@ -180,6 +180,26 @@ class Cache:
         finally:
             lock.release()
 
+    @contextmanager
+    def lock_now(self, weights_id: str) -> Iterator[bool]:
+        """As `lock`, but does not wait; whether the lock could be had.
+
+        Raises:
+            CheckpointError: the cache cannot be written.
+        """
+        lock = FileLock(self.make(self.root / "locks") / f"{_file_name(weights_id)}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            yield False
+            return
+        except OSError as error:
+            raise self._unwritable(error) from error
+        try:
+            yield True
+        finally:
+            lock.release()
+
     def store(
         self,
         weights_id: str,

@@ -26,7 +26,7 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedFile:
-    """One file on the internet that holds the weights of one network."""
+    """One file that holds the weights of one network, on the internet or in this package."""
 
     format: FileFormat
     hub: str | None = None
@@ -36,6 +36,8 @@ class PublishedFile:
     revision: str | None = None
     """Branch, tag or commit of the hub repository; None is its default branch."""
     url: str | None = None
+    bundled: str | None = None
+    """File name in `stemsplit/bundled`; such a file is never fetched."""
     sha256: str | None = None
     """64 digits, or the first 8 or more that the publisher states; None where nobody states any."""
     bytes: int | None = None
@@ -43,11 +45,13 @@ class PublishedFile:
     @property
     def name(self) -> str:
         """File name, as a browser would save it."""
-        return str(self.path or self.url).rsplit("/", 1)[-1]
+        return str(self.bundled or self.path or self.url).rsplit("/", 1)[-1]
 
     @property
     def address(self) -> str:
         """Where the file lies, for a person to read."""
+        if self.bundled is not None:
+            return "comes with stemsplit"
         return (
             self.url or f"hf:{self.hub}{'@' + self.revision if self.revision else ''}/{self.path}"
         )
@@ -96,6 +100,8 @@ class Catalog:
     weights: Mapping[str, WeightsEntry]
     models: Mapping[str, ModelEntry]
     _by_any_name: Mapping[str, ModelEntry] = field(repr=False)
+    by_quality: tuple[ModelEntry, ...] = ()
+    """The models that `--model auto` chooses from, best first."""
 
     def find(self, name: str) -> ModelEntry | None:
         """The model of this name, alias or single signature, or None."""
@@ -155,9 +161,13 @@ def parse_catalog(text: str, *, origin: str) -> Catalog:
         _add(models, model.name, model, origin)
         for name in (model.name, *model.aliases):
             _add(by_any_name, name, model, origin)
+    ranking = top.take_names("by_quality", optional=True)
     top.finish()
     _check_names(weights, models, by_any_name, origin)
-    return Catalog(weights, models, by_any_name)
+    for name in ranking:
+        if name not in models:
+            raise CatalogFormatError(f"{origin}: by_quality: unknown model {name!r}.")
+    return Catalog(weights, models, by_any_name, tuple(models[name] for name in ranking))
 
 
 def _single(weights: WeightsEntry) -> ModelEntry:
@@ -235,6 +245,8 @@ def _read_weights(
     for name in entry.trained_sets:
         if not re.fullmatch(r"[a-z0-9]+:[a-z0-9]+", name):
             raise CatalogFormatError(f"{table.where}: {name!r} is not set:split.")
+    if any(file.bundled for file in entry.files) and len(entry.files) > 1:
+        raise CatalogFormatError(f"{table.where}: a bundled file is the only one.")
     if not entry.files:
         raise CatalogFormatError(f"{table.where}: there is no file to get the weights from.")
     if any(file.format == "torchaudio" for file in entry.files) and entry.variant is None:
@@ -249,16 +261,18 @@ def _read_file(table: _Table) -> PublishedFile:
         path=table.take("path", str, optional=True),
         revision=table.take("revision", str, optional=True),
         url=table.take("url", str, optional=True),
+        bundled=table.take("bundled", str, optional=True),
         sha256=table.take("sha256", str, optional=True),
         bytes=table.take("bytes", int, optional=True),
     )
     table.finish()
     if file.format not in get_args(FileFormat):
         raise CatalogFormatError(f"{table.where}: unknown format {file.format!r}.")
-    is_hub = file.hub is not None and file.path is not None and file.url is None
-    is_url = file.hub is None and file.path is None and file.url is not None
-    if not (is_hub or is_url):
-        raise CatalogFormatError(f"{table.where}: give either hub and path, or url.")
+    given = tuple(key for key in ("hub", "path", "url", "bundled") if getattr(file, key))
+    if given not in (("hub", "path"), ("url",), ("bundled",)):
+        raise CatalogFormatError(f"{table.where}: give either hub and path, or url, or bundled.")
+    if file.bundled is not None and not re.fullmatch(r"\w[\w.-]*\.safetensors", file.bundled):
+        raise CatalogFormatError(f"{table.where}: bundled must be the name of a safetensors file.")
     if file.hub is not None and file.hub.count("/") != 1:
         raise CatalogFormatError(f"{table.where}: hub must be owner/name, got {file.hub!r}.")
     if file.url is not None and not file.url.startswith("https://"):

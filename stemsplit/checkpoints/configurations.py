@@ -101,7 +101,7 @@ def networks_of(model: ResolvedModel, cache: Cache) -> tuple[NamedNetwork, ...]:
 def _config_of(model: ResolvedModel, member: Member, cache: Cache) -> ModelConfig:
     stored = None if member.path else cache.find(member.id)
     path = member.path or (stored.path if stored else None)
-    if path is not None:
+    if path is not None and member.is_there:
         info = describe_file(path)
         return config_from_dict(info.architecture, info.config)
     name = member.variant or (model.name if len(model.members) == 1 else None)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from stemsplit.checkpoints.bundled import card_of
 from stemsplit.checkpoints.cache import Cache, StoredWeights, sha256_of
 from stemsplit.checkpoints.catalog import load_catalog
 from stemsplit.checkpoints.resolve import from_catalog, from_stored, resolve
@@ -59,6 +60,8 @@ class ModelDescription:
     """Whether MUSDB test songs were among the training data: scores on them mean nothing."""
     is_recommended: bool
     deprecated_by: str | None
+    card: Path | None
+    """What there is to read about weights that come with the package."""
     fingerprint: str
     """Changes when any weights or stem weights change; the same before and after a download."""
 
@@ -134,6 +137,7 @@ def describe(model: ResolvedModel, cache: Cache) -> ModelDescription:
         has_musdb_test="musdb:test" in model.trained_sets,
         is_recommended=model.is_recommended,
         deprecated_by=model.deprecated_by,
+        card=next((card for card in map(card_of, model.members) if card), None),
         fingerprint=fingerprint(model, stored),
     )
 
@@ -141,7 +145,8 @@ def describe(model: ResolvedModel, cache: Cache) -> ModelDescription:
 def _describe_member(
     member: Member, row: Sequence[float], stems: Sequence[str], stored: StoredWeights | None
 ) -> MemberDescription:
-    path = member.path or (stored.path if stored else None)
+    in_place = member.path if member.is_there else None
+    path = in_place or (stored.path if stored else None)
     length = stored.bytes if stored else member.download_bytes
     return MemberDescription(
         id=member.id,
@@ -149,7 +154,7 @@ def _describe_member(
         stems=tuple(stem for stem, weight in zip(stems, row, strict=True) if weight),
         is_cached=path is not None,
         path=path,
-        bytes=member.path.stat().st_size if member.path else length,
+        bytes=in_place.stat().st_size if in_place else length,
         sha256=next((file.sha256 for file in member.files if file.sha256), None),
         addresses=tuple(file.address for file in member.files),
     )
@@ -171,7 +176,7 @@ def fingerprint(model: ResolvedModel, stored: Mapping[str, StoredWeights | None]
 
 
 def _identity(member: Member, stored: StoredWeights | None) -> list[str | None]:
-    if member.path is not None:
+    if member.path is not None and not member.is_bundled:
         return [sha256_of(member.path)]
     if member.files:
         return [member.id, *(file.sha256 or file.address for file in member.files)]

@@ -48,6 +48,16 @@ class DownloadProgress:
     """Files of the model that have to be fetched."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How long to wait for a server."""
+
+    seconds: float = TIMEOUT_SECONDS
+    """Without a single byte."""
+    retries: int = len(_DELAYS_SECONDS)
+    """Further attempts that may bring nothing new."""
+
+
 ByteSink = Callable[[int, int | None], None]
 """Called with the bytes that are there and the bytes there will be, where known."""
 
@@ -59,6 +69,7 @@ def fetch(
     headers: Mapping[str, str] | None = None,
     sha256: str | None = None,
     on_bytes: ByteSink | None = None,
+    patience: Patience | None = None,
 ) -> str:
     """Fetch a file to `part`, continuing what is there.
 
@@ -67,7 +78,8 @@ def fetch(
         part: where to keep the bytes; after an interruption it stays for the next attempt.
         headers: sent to this host, and to no other that it redirects to.
         sha256: what the file must have, or the first digits of it; None accepts anything complete.
-        on_bytes: told about progress.
+        on_bytes: told about progress; what it raises ends the transfer.
+        patience: how long to wait for a server; None is that of a download that is wanted.
 
     Returns:
         The file's SHA-256.
@@ -77,14 +89,17 @@ def fetch(
         DownloadError: the file could not be fetched, with the reason in words.
     """
     was_begun = part.exists()
-    digest = _fetch_whole(url, part, headers or {}, on_bytes)
+    patience = patience or Patience()
+    digest = _fetch_whole(url, part, headers or {}, on_bytes, patience)
     if sha256 is None or digest.startswith(sha256):
         return digest
     part.unlink(missing_ok=True)
     if was_begun:
         # The beginning may have come from another version of the file: once more, from scratch.
         logger.info("%s does not match after resuming; fetching it again.", url)
-        return fetch(url, part, headers=headers, sha256=sha256, on_bytes=on_bytes)
+        return fetch(
+            url, part, headers=headers, sha256=sha256, on_bytes=on_bytes, patience=patience
+        )
     raise ChecksumError(
         f"the file has the SHA-256 {digest[:16]}… where {sha256[:16]} was published, so it was "
         "deleted"
@@ -92,13 +107,17 @@ def fetch(
 
 
 def _fetch_whole(
-    url: str, part: Path, headers: Mapping[str, str], on_bytes: ByteSink | None
+    url: str,
+    part: Path,
+    headers: Mapping[str, str],
+    on_bytes: ByteSink | None,
+    patience: Patience,
 ) -> str:
     failures = 0
     while True:
         before = part.stat().st_size if part.exists() else 0
         try:
-            return _Transfer(url, part, headers, on_bytes).run()
+            return _Transfer(url, part, headers, on_bytes, patience.seconds).run()
         except urllib.error.HTTPError as error:
             error.close()
             if error.code not in _PASSING:
@@ -109,7 +128,7 @@ def _fetch_whole(
             reason = error
         grew = part.exists() and part.stat().st_size > before
         failures = 1 if grew else failures + 1
-        if failures > len(_DELAYS_SECONDS):
+        if failures > patience.retries:
             raise DownloadError(explain(reason)) from reason
         logger.info("%s broke off (%s); trying again.", url, explain(reason))
         _pause(_DELAYS_SECONDS[failures - 1])
@@ -134,12 +153,18 @@ class _Transfer:
     """One request and its body."""
 
     def __init__(
-        self, url: str, part: Path, headers: Mapping[str, str], on_bytes: ByteSink | None
+        self,
+        url: str,
+        part: Path,
+        headers: Mapping[str, str],
+        on_bytes: ByteSink | None,
+        timeout_seconds: float,
     ) -> None:
         self._url = url
         self._part = part
         self._headers = headers
         self._on_bytes = on_bytes
+        self._timeout_seconds = timeout_seconds
         self._digest = hashlib.sha256()
 
     def run(self) -> str:
@@ -151,7 +176,7 @@ class _Transfer:
         if have:
             request.add_header("Range", f"bytes={have}-")
         try:
-            response = _opener().open(request, timeout=TIMEOUT_SECONDS)
+            response = _opener().open(request, timeout=self._timeout_seconds)
         except urllib.error.HTTPError as error:
             if error.code == 416 and have:
                 return self._resume_at_end(error, have)
@@ -178,11 +203,13 @@ class _Transfer:
             self._read_begun(begin)
         received = begin
         with self._part.open("ab" if begin else "wb") as file:
-            while block := response.read(_BLOCK_BYTES):
+            block = response.read1(_BLOCK_BYTES)  # whatever comes first: it tells that bytes flow
+            while block:
                 file.write(block)
                 self._digest.update(block)
                 received += len(block)
                 self._tell(received, total)
+                block = response.read(_BLOCK_BYTES)
         # A connection that is cut looks like an end: only the announced length tells.
         if total is not None and received < total:
             raise http.client.IncompleteRead(b"", total - received)

@@ -7,12 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stemsplit.checkpoints.bags import Bag, format_bag
+from stemsplit.checkpoints.bundled import check_in_place
 from stemsplit.checkpoints.cache import Cache
 from stemsplit.checkpoints.obtain import ProgressSink, obtain
 from stemsplit.checkpoints.replacing import replacing
 from stemsplit.checkpoints.resolve import resolve
 from stemsplit.checkpoints.resolved import ResolvedModel
-from stemsplit.errors import CheckpointError
+from stemsplit.errors import CheckpointError, ConfigError
+
+STORED = "stored"
+PRECISIONS = (STORED, "fp16")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +32,8 @@ def export_model(
     name: str,
     folder: Path,
     *,
+    precision: str = STORED,
+    licence: str | None = None,
     repo: Path | None = None,
     offline: bool = False,
     progress: ProgressSink | None = None,
@@ -37,18 +43,31 @@ def export_model(
     Args:
         name: as `resolve` takes it.
         folder: where to write; it is made if needed.
+        precision: of the weights: `stored` leaves them as they are, `fp16` rounds them.
+        licence: terms of weights that do not state any.
         repo: as `resolve` takes it.
         offline: whether fetching is forbidden.
         progress: told about every piece of a download that arrives.
 
     Raises:
         UnknownModelError: nothing has this name.
+        ConfigError: there is no such precision.
         CheckpointError: the folder holds a model already or cannot be written, or weights cannot be
-            had.
+            had, or are too large for half precision.
     """
+    if precision not in PRECISIONS:
+        raise ConfigError(f"--precision must be one of {', '.join(PRECISIONS)}; got {precision}.")
     model = resolve(name, repo=repo, cache=Cache(), offline=offline)
     names = [plain_name(Path(member.id).stem) for member in model.members]
-    return write_model(model, names, folder, offline=offline, progress=progress)
+    return write_model(
+        model,
+        names,
+        folder,
+        precision=precision,
+        licence=licence,
+        offline=offline,
+        progress=progress,
+    )
 
 
 def write_model(
@@ -56,6 +75,7 @@ def write_model(
     names: Sequence[str],
     folder: Path,
     *,
+    precision: str = STORED,
     licence: str | None = None,
     offline: bool = False,
     progress: ProgressSink | None = None,
@@ -66,6 +86,7 @@ def write_model(
         model: what to write.
         names: of its files of weights, without the ending; one for each network.
         folder: where to write; it is made if needed.
+        precision: as `export_model` takes it.
         licence: terms of weights that do not state any.
         offline: whether fetching is forbidden.
         progress: told about every piece of a download that arrives.
@@ -84,10 +105,10 @@ def write_model(
         folder.mkdir(parents=True, exist_ok=True)
         sources = _sources(model, offline, progress)
         for (source, is_ours), file in zip(sources, files, strict=True):
-            if is_ours and licence is None:
+            if is_ours and licence is None and precision == STORED:
                 _copy(source, file)
             else:
-                _convert(source, file, licence)
+                _convert(source, file, licence, precision)
         write_text(bag_file, format_bag(replace(bag, licence=bag.licence or licence)))
     except BaseException as error:
         for file in (bag_file, *files) if folder.is_dir() else ():
@@ -107,7 +128,8 @@ def _sources(
     stored = iter(obtain(kept, Cache(), model=model.name, offline=offline, progress=progress))
     for member in model.members:
         if member.path is not None:
-            yield member.path, False
+            check_in_place(member)
+            yield member.path, member.is_bundled
         else:
             weights = next(stored)
             weights.check()
@@ -119,13 +141,14 @@ def plain_name(name: str) -> str:
     return re.sub(r"[^\w.+-]", "-", name)
 
 
-def _convert(source: Path, target: Path, licence: str | None) -> None:
+def _convert(source: Path, target: Path, licence: str | None, precision: str) -> None:
     from stemsplit.checkpoints.reading import read_checkpoint
-    from stemsplit.checkpoints.weights import write_checkpoint
+    from stemsplit.checkpoints.weights import halved, write_checkpoint
 
     checkpoint = read_checkpoint(source)
     info = replace(checkpoint.info, licence=checkpoint.info.licence or licence)
-    write_checkpoint(target, checkpoint.state, info)
+    state = checkpoint.state if precision == STORED else halved(checkpoint.state, name=str(source))
+    write_checkpoint(target, state, info)
 
 
 def _as_bag(model: ResolvedModel, names: Sequence[str]) -> Bag:

@@ -53,8 +53,12 @@ def cache_name(repository: str, revision: str | None) -> str:
     return f"hf:{repository}{f'@{revision}' if revision else ''}"
 
 
-def locate(file: PublishedFile) -> HubFile:
+def locate(file: PublishedFile, *, timeout_seconds: float = _TIMEOUT_SECONDS) -> HubFile:
     """Where a file of the hub is to be fetched.
+
+    Args:
+        file: a file of the hub.
+        timeout_seconds: how long to wait for an answer.
 
     Raises:
         DownloadError: the hub does not have it, does not give it, or does not answer.
@@ -65,7 +69,7 @@ def locate(file: PublishedFile) -> HubFile:
         raise ValueError(f"{file} is no file of the hub")
     with _in_words():
         url = hf_hub_url(file.hub, file.path, revision=file.revision, endpoint=endpoint())
-        metadata = get_hf_file_metadata(url, timeout=_TIMEOUT_SECONDS, library_name="stemsplit")
+        metadata = get_hf_file_metadata(url, timeout=timeout_seconds, library_name="stemsplit")
         # Elsewhere the address carries its own signature, and the token is nobody's business.
         is_own_host = metadata.location.startswith(f"{endpoint()}/")
         token = get_token() if is_own_host else None

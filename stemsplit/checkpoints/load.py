@@ -7,7 +7,8 @@ from pathlib import Path
 
 from torch import nn
 
-from stemsplit.checkpoints.cache import Cache, StoredWeights, sha256_of
+from stemsplit.checkpoints.bundled import check_in_place
+from stemsplit.checkpoints.cache import Cache, StoredWeights
 from stemsplit.checkpoints.describe import fingerprint
 from stemsplit.checkpoints.download import DownloadProgress
 from stemsplit.checkpoints.networks import build
@@ -109,7 +110,7 @@ def _load_member(
         stored.check()
         path, digest = stored.path, stored.origin_sha256
     elif member.path is not None:
-        path, digest = member.path, sha256_of(member.path)
+        path, digest = member.path, check_in_place(member)
     else:
         raise CheckpointError(f"The weights {member.id} are nowhere.")
     checkpoint = read_checkpoint(path, variant=member.variant)

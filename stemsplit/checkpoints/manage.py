@@ -8,15 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from stemsplit.checkpoints.automatic import AUTO
+from stemsplit.checkpoints.bundled import check_in_place
 from stemsplit.checkpoints.cache import Cache, StoredModel, StoredWeights, sha256_of
 from stemsplit.checkpoints.catalog import load_catalog
 from stemsplit.checkpoints.describe import ModelDescription, describe, list_models
 from stemsplit.checkpoints.folders import model_at
 from stemsplit.checkpoints.hub_models import describe_repository
 from stemsplit.checkpoints.obtain import ProgressSink, convert_into, obtain
-from stemsplit.checkpoints.resolve import from_stored, parse_hub_name, resolve
+from stemsplit.checkpoints.resolve import from_catalog, from_stored, parse_hub_name, resolve
 from stemsplit.checkpoints.resolved import Member, without_repeats
-from stemsplit.errors import CheckpointError, UnknownModelError, suggest
+from stemsplit.errors import CheckpointError, ConfigError, UnknownModelError, suggest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,15 +77,18 @@ def download_model(
         model = without_repeats(from_stored(stored))
     needed = [model.members[position] for position in model.needed(stems)]
     kept = [member for member in needed if member.path is None]
+    for member in needed:
+        if member.is_bundled:
+            check_in_place(member)
     obtain(kept, cache, model=model.name, offline=offline, progress=progress, is_repair=True)
     return describe(model, cache)
 
 
 def verify_models(name: str | None = None) -> tuple[VerifiedWeights, ...]:
-    """Hash files of the cache again and compare.
+    """Hash files of the cache, and those that come with the package, again and compare.
 
     Args:
-        name: check what this model has in the cache; None checks everything there.
+        name: check what is here of this model; None checks everything.
 
     Raises:
         UnknownModelError: nothing has this name.
@@ -92,11 +97,34 @@ def verify_models(name: str | None = None) -> tuple[VerifiedWeights, ...]:
     users = _users_of_weights(cache)
     if name is None:
         stored = cache.all_weights()
+        catalog = load_catalog()
+        members = tuple(
+            member
+            for entry in catalog.models.values()
+            for member in from_catalog(entry, catalog).members
+        )
     else:
         members = resolve(name, cache=cache, offline=True).members
         found = [cache.find(member.id) for member in members if member.path is None]
         stored = tuple(weights for weights in found if weights is not None)
-    return tuple(_verify(weights, users.get(weights.id, ())) for weights in stored)
+    bundled = [member for member in members if member.is_bundled and member.is_there]
+    return (
+        *(_verify(weights, users.get(weights.id, ())) for weights in stored),
+        *(_verify_in_place(member, users.get(member.id, ())) for member in bundled),
+    )
+
+
+def _verify_in_place(member: Member, models: tuple[str, ...]) -> VerifiedWeights:
+    assert member.path is not None
+    problem = None
+    try:
+        check_in_place(member)
+    except CheckpointError as error:
+        problem = str(error)
+    length = member.path.stat().st_size
+    return VerifiedWeights(
+        id=member.id, models=models, path=member.path, bytes=length, problem=problem
+    )
 
 
 def _verify(weights: StoredWeights, models: tuple[str, ...]) -> VerifiedWeights:
@@ -128,12 +156,18 @@ def remove_model(name: str) -> RemovedModel:
 
     Raises:
         UnknownModelError: the cache and the catalogue have nothing of this name.
+        ConfigError: the weights come with the package.
         CheckpointError: the cache cannot be written.
     """
     cache = Cache()
     stored = cache.find_model(name)
     entry = load_catalog().find(name)
     if entry is not None:
+        if any(one.is_bundled for one in from_catalog(entry, load_catalog()).members):
+            raise ConfigError(
+                f"{name} comes with stemsplit and is not in the cache, so there is nothing to "
+                "remove; it goes when stemsplit is uninstalled."
+            )
         weights = entry.members
     elif stored is not None:
         weights = stored.members
@@ -212,6 +246,10 @@ def _check_name(name: str, *, is_taken: bool) -> None:
     if not re.fullmatch(r"\w[\w.+-]{0,63}", name):
         raise UnknownModelError(
             f"{name!r} cannot be the name of a model: use letters, digits and . _ + - only."
+        )
+    if name == AUTO:
+        raise UnknownModelError(
+            f"{name!r} cannot be the name of a model: --model {AUTO} means the best one."
         )
     if load_catalog().find(name) is not None:
         raise UnknownModelError(f"{name!r} is a model of the catalogue: choose another name.")

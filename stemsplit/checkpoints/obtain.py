@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from stemsplit.checkpoints import hub
 from stemsplit.checkpoints.cache import Cache, StoredWeights, sha256_of
 from stemsplit.checkpoints.catalog import PublishedFile
-from stemsplit.checkpoints.download import DownloadProgress, fetch
+from stemsplit.checkpoints.download import ByteSink, DownloadProgress, Patience, fetch
 from stemsplit.checkpoints.network import unreachable
 from stemsplit.checkpoints.resolved import Member
 from stemsplit.errors import CheckpointError, ChecksumError, DownloadError, OfflineError
@@ -142,14 +142,14 @@ class _Job:
         return None
 
     def _from_network(self) -> StoredWeights:
-        silent = unreachable(_address(file) for file in self.member.files)
+        silent = unreachable(address_of(file) for file in self.member.files)
         failures: list[tuple[str, Exception | str]] = []
         for file in self.member.files:
-            host = urlsplit(_address(file)).netloc
+            host = urlsplit(address_of(file)).netloc
             if host in silent:
                 failures.append((host, silent[host]))
                 continue
-            part = self._part(file)
+            part = part_of(self.cache, self.member, file)
             try:
                 digest = self._fetch(file, part, host)
             except (DownloadError, ChecksumError) as error:
@@ -162,18 +162,7 @@ class _Job:
                 part.unlink(missing_ok=True)
         raise self._failure(failures)
 
-    def _part(self, file: PublishedFile) -> Path:
-        # Named after what it will be, so that bytes of one file never continue another.
-        key = file.sha256 or file.address
-        return self.cache.part(self.member.id, key)
-
     def _fetch(self, file: PublishedFile, part: Path, host: str) -> str:
-        headers: dict[str, str] = {}
-        url, sha256 = file.url or "", file.sha256
-        if file.hub is not None:
-            place = hub.locate(file)
-            url, headers, sha256 = place.url, place.headers, file.sha256 or place.sha256
-
         def tell(received: int, total: int | None) -> None:
             if self.progress is not None:
                 self.progress(
@@ -187,7 +176,7 @@ class _Job:
                     )
                 )
 
-        return fetch(url, part, headers=headers, sha256=sha256, on_bytes=tell)
+        return fetch_file(file, part, on_bytes=tell)
 
     def _keep(self, path: Path, file: PublishedFile, digest: str) -> StoredWeights:
         """Convert a complete file into the cache."""
@@ -250,5 +239,39 @@ def convert_into(
     )
 
 
-def _address(file: PublishedFile) -> str:
+def address_of(file: PublishedFile) -> str:
+    """An address of the host that a file comes from."""
     return file.url or hub.endpoint()
+
+
+def part_of(cache: Cache, member: Member, file: PublishedFile) -> Path:
+    """Where an unfinished download of a file is kept.
+
+    Raises:
+        CheckpointError: the cache cannot be written.
+    """
+    # Named after what it will be, so that bytes of one file never continue another.
+    return cache.part(member.id, file.sha256 or file.address)
+
+
+def fetch_file(
+    file: PublishedFile, part: Path, *, on_bytes: ByteSink, patience: Patience | None = None
+) -> str:
+    """Fetch a file from the hub or its address, see `fetch`; returns its SHA-256.
+
+    Args:
+        file: what to fetch.
+        part: where to keep the bytes.
+        on_bytes: told about progress.
+        patience: how long to wait for a server; None is that of a download that is wanted.
+
+    Raises:
+        ChecksumError: the complete file is not the published one; it was deleted.
+        DownloadError: the file could not be fetched, with the reason in words.
+    """
+    headers: dict[str, str] = {}
+    url, sha256 = file.url or "", file.sha256
+    if file.hub is not None:
+        place = hub.locate(file, timeout_seconds=patience.seconds) if patience else hub.locate(file)
+        url, headers, sha256 = place.url, place.headers, file.sha256 or place.sha256
+    return fetch(url, part, headers=headers, sha256=sha256, on_bytes=on_bytes, patience=patience)

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from stemsplit.checkpoints import hub
+from stemsplit.checkpoints.bundled import bundled_path
 from stemsplit.checkpoints.cache import Cache, StoredModel
 from stemsplit.checkpoints.catalog import Catalog, ModelEntry, PublishedFile, load_catalog
 from stemsplit.checkpoints.folders import BAG_SUFFIXES, model_at, model_in
@@ -11,8 +12,6 @@ from stemsplit.checkpoints.hub_models import describe_repository
 from stemsplit.checkpoints.reading import SUFFIXES
 from stemsplit.checkpoints.resolved import Member, ResolvedModel, without_repeats
 from stemsplit.errors import UnknownModelError, suggest
-
-DEFAULT_MODEL = "htdemucs"
 
 _HUB_NAME = re.compile(
     r"hf:(?://)?(?P<repository>\w[\w.-]*/\w[\w.-]*)(?:@(?P<revision>\w[\w./-]*))?/?"
@@ -85,6 +84,7 @@ def from_catalog(entry: ModelEntry, catalog: Catalog) -> ResolvedModel:
             Member(
                 id=one.id,
                 architecture=one.architecture,
+                path=bundled_path(one.files[0]),
                 files=one.files,
                 variant=one.variant,
                 licence=one.licence,

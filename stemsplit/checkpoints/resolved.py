@@ -18,11 +18,21 @@ class Member:
     path: Path | None = None
     """File that is read in place, outside the cache."""
     files: tuple[PublishedFile, ...] = ()
-    """Where the weights can be fetched, best first."""
+    """Where the weights can be fetched, best first; or what is published of the package's own."""
     variant: str | None = None
     licence: str | None = None
     trained_on: str | None = None
     trained_sets: tuple[str, ...] = ()
+
+    @property
+    def is_bundled(self) -> bool:
+        """Whether the weights come with the package."""
+        return any(file.bundled is not None for file in self.files)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the file that is read in place exists; True where there is no such file."""
+        return self.path is None or self.path.is_file()
 
     @property
     def download_bytes(self) -> int | None:

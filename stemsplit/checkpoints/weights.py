@@ -175,6 +175,25 @@ def write_checkpoint(path: Path, state: "Mapping[str, Tensor]", info: Checkpoint
         raise CheckpointError(f"{path} cannot be written: {reason}.") from error
 
 
+def halved(state: "Mapping[str, Tensor]", *, name: str) -> "dict[str, Tensor]":
+    """Weights rounded to 16 bits; they are cast back when a network is built.
+
+    Args:
+        state: parameter names to tensors.
+        name: what to call the checkpoint in messages.
+
+    Raises:
+        CheckpointError: a weight is too large for 16 bits, or is no finite number.
+    """
+    rounded = {key: t.half() if t.is_floating_point() else t for key, t in state.items()}
+    for key, tensor in rounded.items():
+        if not tensor.isfinite().all():
+            raise CheckpointError(
+                f"{name}: {key} holds values that half precision cannot hold, so it is not rounded."
+            )
+    return rounded
+
+
 def _compact(tensor: "Tensor") -> "Tensor":
     import torch
 

@@ -12,7 +12,7 @@ from stemsplit.separation.options import OutputOptions, SeparationOptions
 
 SEPARATION = SeparationOptions()
 OUTPUT = OutputOptions()
-DEFAULT_MODEL = "htdemucs"
+DEFAULT_MODEL = "auto"
 
 _FORMATS = "wav|flac|mp3|m4a|alac|ogg|opus|stems"
 _WHAT, _WHERE, _SOUND = "What to separate", "Where results go", "Sound of the files"
@@ -110,7 +110,8 @@ Model = Annotated[
         "-n",
         metavar="NAME",
         help="A name from `stemsplit models list`, a file or folder of weights, or"
-        " hf:owner/repository.",
+        " hf:owner/repository. auto: the best one in the cache; else htdemucs, which is fetched;"
+        " without a network, the one that comes with stemsplit.",
         rich_help_panel=_WHAT,
     ),
 ]

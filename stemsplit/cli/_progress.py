@@ -60,6 +60,9 @@ class Reporter(ConsoleReporter):
     seconds_between_lines: ClassVar[float] = 1.0
     """Of progress, so that a reader is not flooded."""
 
+    lists_results = True
+    """Whether a person is told at the end what became of the songs."""
+
     def __init__(self, console: Console) -> None:
         """Report to a console."""
         super().__init__(console)
@@ -180,6 +183,8 @@ class LogReporter(Reporter):
 
     def summary(self, totals: BatchFinished) -> None:
         """Print what became of every song."""
+        if not self.lists_results:
+            return
         if self.is_single:
             for result in self.results:
                 if not isinstance(result, SongFailed):  # which was said already

@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from stemsplit import __version__
-from stemsplit.cli import data, doctor, evaluate, models, separate, train
+from stemsplit.cli import data, demo, doctor, evaluate, models, separate, train
 from stemsplit.cli._console import Console, prepare_streams
 from stemsplit.errors import Cancelled, ConfigError, StemsplitError
 
@@ -29,13 +29,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(separate.separate)
+app.command()(demo.demo)
 app.add_typer(models.app, name="models")
 app.command()(train.train)
 app.command("eval")(evaluate.evaluate)
 app.add_typer(data.app, name="data")
 app.command()(doctor.doctor)
 
-COMMANDS = ("separate", "models", "train", "eval", "data", "doctor")
+COMMANDS = ("separate", "demo", "models", "train", "eval", "data", "doctor")
 
 
 def _print_version(wanted: bool) -> None:

@@ -89,7 +89,7 @@ def info(
         console.document({**_facts(found), "networks": drawn} if flow else _facts(found))
         return
     for title, text in _description(found):
-        console.result(f"{title + ':':<14}{text}")
+        console.result(f"{title + ':':<13} {text}")
     for one in inside:
         console.result("")
         networks.show_network(console, one, is_drawn=True)
@@ -182,6 +182,17 @@ def add(
 def export(
     name: Name,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write it.")],
+    precision: Annotated[
+        str,
+        typer.Option(
+            metavar="stored|fp16",
+            help="Of the weights: as they are, or rounded to 16 bits, which halves the file.",
+        ),
+    ] = "stored",
+    licence: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="Terms of the weights, if they do not state any."),
+    ] = None,
     offline: Offline = False,
     json: cli.JsonTable = False,
 ) -> None:
@@ -192,7 +203,12 @@ def export(
     reporter = None if json else make_reporter(console, {})
     with reporter or nullcontext():
         exported = export_model(
-            name, folder, offline=offline, progress=reporter.download if reporter else None
+            name,
+            folder,
+            precision=precision,
+            licence=licence,
+            offline=offline,
+            progress=reporter.download if reporter else None,
         )
     _show(console, exported, "\n".join(str(file) for file in exported.files))
 
@@ -246,6 +262,8 @@ def _description(model: "ModelDescription") -> list[tuple[str, str]]:
         ("trained on", model.trained_on or "not stated"),
         ("terms", model.licence or "not stated"),
     ]
+    if model.card is not None:
+        lines.append(("model card", str(model.card)))
     if model.deprecated_by is not None:
         lines.append(("deprecated", f"use {model.deprecated_by}"))
     for member in model.members:

@@ -1,5 +1,7 @@
 """`stemsplit separate`: songs in, stems out."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +20,10 @@ from stemsplit.separation.options import OutputOptions, SeparationOptions
 if TYPE_CHECKING:
     from stemsplit.evaluation.inspection import SongInspector
     from stemsplit.separation.batch_plan import BatchPlan
+    from stemsplit.separation.events import BatchFinished
     from stemsplit.separation.separator import PreparedSong, Separator
+
+_OF_DEMUCS = "htdemucs"
 
 
 def separate(
@@ -66,10 +71,6 @@ def separate(
 
     Exit status: 0 done, 1 something failed, 2 wrong usage, 130 stopped.
     """
-    from stemsplit.checkpoints.describe import describe_model
-    from stemsplit.separation.batch_plan import plan_batch, remainder_stem
-
-    described = describe_model(model, repo=repo, offline=offline)
     options = SeparationOptions(
         stems=None if stems is None else cli.names(stems),
         two_stems=two_stems,
@@ -81,7 +82,6 @@ def separate(
         jobs=jobs,
         device=device,
         precision=precision,  # type: ignore[arg-type]  # checked by the class
-        exact_sum=remainder_stem(described.stems) if exact_sum else None,
     )
     in_demucs = None if filename is None else f"{{model}}/{filename}"
     clip_mode = "shared" if clip_mode == "rescale" else clip_mode
@@ -97,38 +97,111 @@ def separate(
         skip_existing=skip_existing,
         overwrite=overwrite,
     )
-    plan = plan_batch(songs, model=described, options=options, output=output)
-    about = {
-        "stemsplit": __version__,
-        "model": described.name,
-        "options": options,
-        "output": output,
-    }
-    reporter = make_reporter(make_console(is_json=json, is_quiet=quiet), about)
-    _run(plan, model, options, reporter, offline=offline, repo=repo, is_judging=report)
+    settled = settle(songs, model, options, output, repo=repo, offline=offline, is_exact=exact_sum)
+    reporter = make_reporter(make_console(is_json=json, is_quiet=quiet), settled.about)
+    finished = run(settled, reporter, is_judging=report)
+    if finished.failed:
+        raise typer.Exit(1)
 
 
-def _run(
-    plan: "BatchPlan",
+@dataclass(frozen=True, kw_only=True)
+class Settled:
+    """A run whose model is chosen, once for all of its songs."""
+
+    plan: "BatchPlan"
+    model: str
+    """As `--model` takes it."""
+    options: SeparationOptions
+    repo: Path | None
+    offline: bool
+
+    @property
+    def about(self) -> dict[str, object]:
+        """Facts for the manifest."""
+        return {
+            "stemsplit": __version__,
+            "model": self.plan.model,
+            "options": self.options,
+            "output": self.plan.output,
+        }
+
+
+def settle(
+    songs: Sequence[str],
     model: str,
     options: SeparationOptions,
-    reporter: Reporter,
+    output: OutputOptions,
     *,
-    offline: bool,
-    repo: Path | None,
-    is_judging: bool,
-) -> None:
+    repo: Path | None = None,
+    offline: bool = False,
+    is_exact: bool = False,
+) -> Settled:
+    """Choose the model and check everything, before any work.
+
+    Args:
+        songs: what the user named.
+        model: as `--model` takes it, `auto` included.
+        options: how to separate.
+        output: what to write, and where.
+        repo: folder to look the model up in; `auto` then means what demucs takes by default.
+        offline: whether fetching is forbidden.
+        is_exact: whether all stems shall add up to the song.
+
+    Raises:
+        StemsplitError: the run is not possible; see `plan_batch`, `choose_model`, `resolve`.
+    """
+    from stemsplit.checkpoints.automatic import AUTO, Choice, choose_model
+    from stemsplit.checkpoints.beginning import begin_fetching
+    from stemsplit.checkpoints.describe import describe_model
+    from stemsplit.separation.batch_plan import plan_batch, remainder_stem
+
+    def settled(choice: Choice) -> Settled:
+        described = describe_model(choice.name, repo=repo, offline=offline)
+        chosen = options
+        if is_exact:
+            chosen = replace(options, exact_sum=remainder_stem(described.stems))
+        plan = plan_batch(songs, model=described, options=chosen, output=output)
+        if choice.notice is not None:
+            notice = Notice(message=choice.notice, is_warning=choice.is_warning)
+            plan = replace(plan, notices=(notice, *plan.notices))
+        return Settled(plan=plan, model=choice.name, options=chosen, repo=repo, offline=offline)
+
+    if model != AUTO:
+        return settled(Choice(name=model, is_here=True))
+    if repo is not None:
+        return settled(Choice(name=_OF_DEMUCS, is_here=True))
+    choice = choose_model(options.needed_stems, offline=offline)
+    # Whatever is wrong with the songs or the options is said without waiting for the network.
+    planned = settled(choice)
+    if choice.spare is None or not planned.plan.jobs:
+        return planned
+    reason = begin_fetching(choice.name, options.needed_stems)
+    return planned if reason is None else settled(choice.without_network(reason))
+
+
+def run(settled: Settled, reporter: Reporter, *, is_judging: bool = False) -> "BatchFinished":
+    """Separate the songs.
+
+    Args:
+        settled: what `settle` returned.
+        reporter: told everything that happens.
+        is_judging: whether to judge the stems without the true ones.
+
+    Raises:
+        StemsplitError: the model cannot be had, the device failed, or the user stopped the run.
+    """
     from stemsplit.separation.batch import load_separator, run_batch
 
+    plan = settled.plan
     tell = _recording(reporter, QualityTable(plan.output.folder)) if is_judging else reporter
     with reporter, stop_on_signals() as stop:
 
         def make_separator() -> "Separator":
             separator = load_separator(
-                model,
-                options,
-                offline=offline,
-                repo=repo,
+                settled.model,
+                settled.options,
+                offline=settled.offline,
+                repo=settled.repo,
                 on_event=reporter,
                 on_download=reporter.download,
                 cancel=stop.cancel,
@@ -136,14 +209,12 @@ def _run(
             stop.is_gentle = True
             return separator
 
-        finished = run_batch(
+        return run_batch(
             plan,
             make_separator,
             make_inspector=_inspector if is_judging else None,
             on_event=tell,
         )
-    if finished.failed:
-        raise typer.Exit(1)
 
 
 def _inspector(separator: "Separator", song: "PreparedSong") -> "SongInspector":

@@ -41,6 +41,8 @@ class Server:
     """Change bodies before they are sent."""
     ignores_range: bool = False
     delay_seconds: float = 0.0
+    delay_after: int = 0
+    """Bytes of a body that are sent before the delay."""
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
 
     def __enter__(self) -> Self:
@@ -181,9 +183,11 @@ class _Handler(BaseHTTPRequestHandler):
             data = data[: self.state.cut_after.pop(0)]
             self.send_header("Connection", "close")
         self.end_headers()
+        begun = self.state.delay_after if has_body else 0
+        self.wfile.write(data[:begun])
         if self.state.delay_seconds:
             threading.Event().wait(self.state.delay_seconds)
         if has_body:
-            self.wfile.write(data)
+            self.wfile.write(data[begun:])
         if is_cut:
             self.close_connection = True

@@ -73,7 +73,7 @@ def catalog() -> Catalog:
 
 def test_every_published_model_is_listed(catalog: Catalog) -> None:
     torchaudio = ["HDEMUCS_HIGH_MUSDB_PLUS", "HDEMUCS_HIGH_MUSDB"]
-    assert set(catalog.models) == {*BAGS, *torchaudio}
+    assert set(catalog.models) == {*BAGS, *torchaudio, "htdemucs_nn"}
     assert [model.name for model in catalog.models.values() if model.is_recommended] == ["htdemucs"]
 
 
@@ -201,6 +201,9 @@ FAULTS = {
     "a hash in capitals": ("d9fa14133cfcc034", "D9FA14133cfcc034", "hexadecimal digits"),
     "an unprotected address": ("https://dl.fb", "http://dl.fb", "begin with https://"),
     "no address": ('hub = "adefossez/HTDemucs"\n', "", "either hub and path, or url"),
+    "two places": ("bundled =", 'url = "https://x"\nbundled =', "or url, or bundled"),
+    "a bundled path": ('bundled = "ht', 'bundled = "../ht', "the name of a safetensors file"),
+    "an unknown rank": ('  "htdemucs_ft",', '  "htdemux",', "unknown model 'htdemux'"),
     "a repository without owner": ("adefossez/HTDemucs", "HTDemucs", "owner/name"),
     "an unknown format": ('format = "legacy"', 'format = "onnx"', "unknown format 'onnx'"),
     "unknown terms": ('licence = "demucs"', 'licence = "gpl"', "unknown licence 'gpl'"),
@@ -234,6 +237,6 @@ def test_a_faulty_catalogue_is_refused_with_its_place(old: str, new: str, messag
 
 def test_the_file_itself_is_plain() -> None:
     tables = tomllib.loads(source())
-    assert len(tables["weights"]) == len(FILES) + 2
+    assert len(tables["weights"]) == len(FILES) + 3
     assert Path("catalog.toml").suffix == ".toml"
     assert endpoint() == "https://huggingface.co"

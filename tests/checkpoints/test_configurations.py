@@ -82,7 +82,7 @@ def test_a_model_that_is_not_here_says_how_to_get_on(name: str, akin: str, cache
 
 def test_a_model_comes_before_a_network_in_descriptions(cache: Cache) -> None:
     assert isinstance(describe_any("htdemucs", cache=cache), ModelDescription)
-    assert isinstance(describe_any("htdemucs_nn", cache=cache), NamedNetwork)
+    assert isinstance(describe_any("htdemucs_n", cache=cache), NamedNetwork)
 
 
 @pytest.mark.parametrize("function", [find_networks, describe_any])

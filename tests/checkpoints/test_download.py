@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from stemsplit.checkpoints import download, network
-from stemsplit.checkpoints.download import explain, fetch
+from stemsplit.checkpoints.download import Patience, explain, fetch
 from stemsplit.errors import ChecksumError, DownloadError
 from tests.checkpoints.hub_server import Server
 
@@ -156,13 +156,15 @@ def test_too_many_requests_is_said_after_some_attempts(
     assert len(server.requests) == 4
 
 
-def test_a_silent_server_is_given_up(
-    server: Server, url: str, part: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_silent_server_is_given_up_as_soon_as_patience_ends(
+    server: Server, url: str, part: Path
 ) -> None:
-    monkeypatch.setattr(download, "TIMEOUT_SECONDS", 0.05)
     server.delay_seconds = 0.3
-    with pytest.raises(DownloadError, match="did not answer in time"):
-        fetch(url, part)
+    for retries in (1, 0):
+        server.requests.clear()
+        with pytest.raises(DownloadError, match="did not answer in time"):
+            fetch(url, part, patience=Patience(seconds=0.05, retries=retries))
+        assert len(server.requests) == retries + 1
 
 
 def test_a_full_disk_is_noticed_before_and_during(

@@ -40,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.usefixtures("no_network")
 def test_all_models_are_listed_with_what_a_user_must_know() -> None:
     models = {model.name: model for model in list_models()}
-    assert len(models) == 13
+    assert len(models) == 14
     ft = models["htdemucs_ft"]
     assert ft.stems == tuple(tiny.STEMS)
     assert [member.stems for member in ft.members] == [
@@ -57,7 +57,7 @@ def test_all_models_are_listed_with_what_a_user_must_know() -> None:
     assert models["mdx_extra"].has_musdb_test
     assert not ft.is_cached
     assert ft.stored_bytes == 0
-    assert len({model.fingerprint for model in models.values()}) == 13
+    assert len({model.fingerprint for model in models.values()}) == 14
 
 
 @pytest.mark.usefixtures("no_network")
@@ -213,7 +213,7 @@ def test_a_damaged_description_of_the_own_model_is_not_fatal(folder: Path) -> No
     assert model is not None
     Cache().store_model(replace(model, stem_weights=()))
     (cache_path() / "models" / "mine.json").write_text("{")
-    assert len(list_models()) == 13
+    assert len(list_models()) == 14
 
 
 def test_managing_imports_no_torch() -> None:

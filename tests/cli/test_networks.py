@@ -50,7 +50,7 @@ def test_the_list_of_networks_as_json(stemsplit: Command) -> None:
         assert listed[network.name]["stems"] == list(network.config.stems)
 
 
-@pytest.mark.parametrize("words", ["list --networks", "info htdemucs_nn --no-flow"])
+@pytest.mark.parametrize("words", ["list --networks", "info htdemucs_n --no-flow"])
 def test_torch_is_not_needed_to_list_and_describe(words: str, folder: Path) -> None:
     code = (
         "import sys; from stemsplit.cli.app import app; "
@@ -73,7 +73,7 @@ def test_a_network_is_described_and_drawn(stemsplit: Command, own: Path) -> None
 
 
 def test_a_network_without_published_weights_names_its_source(stemsplit: Command) -> None:
-    out = stemsplit("models", "info", "htdemucs_nn").out
+    out = stemsplit("models", "info", "htdemucs_n").out
     assert "github.com/piusssss/demucs_learn" in out
     for n_fft in (2048, 4096, 8192):
         assert f"{n_fft} encoder 0" in out
