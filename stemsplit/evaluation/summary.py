@@ -106,8 +106,8 @@ def caveats(result: EvaluationResult) -> list[str]:
     if silent := sum(one.silent_windows for one in scores):
         num_windows = sum(one.num_windows for one in scores)
         lines.append(
-            f"{silent:,} of {num_windows:,} windows have no value, since a reference or an estimate "
-            "is silent in them."
+            f"{silent:,} of {num_windows:,} windows have no value: a reference or an estimate is "
+            "silent in them."
         )
     for candidate in result.candidates:
         for stem in candidate.stems:
