@@ -57,7 +57,9 @@ def test_a_set_with_parts_is_validated_with_its_own(tmp_path: Path) -> None:
 
 def test_of_a_set_without_parts_a_tenth_is_kept_back_and_named(tmp_path: Path) -> None:
     songs = [f"song {number}" for number in range(20)]
-    corpus = open_sets(write_set(tmp_path, *songs))
+    for name in songs:
+        write_song(tmp_path / name, {"vocals": tones(0.1)["vocals"]})
+    corpus = open_sets(tmp_path)
     learnt, judged = names(corpus)
     assert len(judged) == 2
     assert sorted(learnt + judged) == sorted(songs)
