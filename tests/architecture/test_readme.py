@@ -66,4 +66,4 @@ def test_every_command_that_is_named_exists() -> None:
 def test_the_two_commands_are_there() -> None:
     assert "pip install . && stemsplit demo" in README
     assert "\nstemsplit song.mp3\n" in README
-    assert re.search(r"## Tests\n\n```sh\n.*pytest\n```", README)
+    assert re.search(r"## Tests\n\n```sh\n.*pytest -n auto\n```", README)
