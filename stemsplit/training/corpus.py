@@ -31,6 +31,7 @@ from stemsplit.training.sides import (
     sides_of_music,
     sides_of_sources,
 )
+from stemsplit.training.song_notes import SongNotes
 from stemsplit.training.songs import FileSong, Song
 from stemsplit.training.synth.endless import SynthSong
 from stemsplit.training.synth.sources import SOURCES, available
@@ -77,6 +78,7 @@ def open_corpus(
     on_song: Callable[[int, int, str], None] | None = None,
     unlabelled: Sequence[Track] = (),
     pretrain: PretrainSection | None = None,
+    notes: SongNotes | None = None,
 ) -> Corpus:
     """Open all data sets of a recipe, look at every song, and keep the two sides apart.
 
@@ -89,6 +91,7 @@ def open_corpus(
         unlabelled: songs without stems that will be learnt from as well, under all their names;
             they are only kept apart here.
         pretrain: names music without stems to learn from, all of which becomes the rest.
+        notes: of songs that are not in the cache; those it knows are not read.
 
     Raises:
         DatasetError: a data set is not there, has no songs for one of the sides, or a song is on
@@ -115,7 +118,7 @@ def open_corpus(
             "set under [[validation.sources]]."
         )
     total = sum(len(one.learnt) for one in parts) + len(judged)
-    reader = _Reader(config, data.skip_broken, cache, on_song, total)
+    reader = _Reader(config, data.skip_broken, cache, notes, on_song, total)
     training = tuple(SongSet(reader.songs(one.learnt), weight=one.weight) for one in parts)
     return Corpus(
         training=training,
@@ -159,12 +162,14 @@ class _Reader:
         config: ModelConfig,
         skip_broken: bool,
         cache: PcmCache | None,
+        notes: SongNotes | None,
         on_song: Callable[[int, int, str], None] | None,
         total: int,
     ) -> None:
         self._config = config
         self._skip_broken = skip_broken
         self._cache = cache
+        self._notes = notes
         self._on_song = on_song
         self._total = total
         self._done = 0
@@ -193,9 +198,12 @@ class _Reader:
 
     def _file_song(self, track: Track) -> FileSong:
         config = self._config
-        return FileSong(track, config.stems, config.channels, config.sample_rate)
+        return FileSong(track, config.stems, config.channels, config.sample_rate, self._notes)
 
     def _read(self, song: FileSong) -> Song:
-        read = song if self._cache is None else self._cache.get(song)
-        read.read(0, 1)
-        return read
+        if self._cache is None:
+            song.check()
+            return song
+        cached = self._cache.get(song)
+        cached.read(0, 1)
+        return cached

@@ -13,6 +13,7 @@ from stemsplit.training.labelled import add_labelled
 from stemsplit.training.pcm_cache import PcmCache
 from stemsplit.training.recipe import SYNTH, TrainingRecipe
 from stemsplit.training.setup import TrainingPlan
+from stemsplit.training.song_notes import SongNotes
 from stemsplit.training.teacher import Teacher
 
 
@@ -60,7 +61,7 @@ def open_songs(
 
 
 def cache_folder(recipe: TrainingRecipe) -> Path:
-    """Where the decoded songs of a training are kept; a folder of the user if it does not say."""
+    """Where decoded songs and notes of songs are kept; a folder of the user's cache by default."""
     if recipe.data.cache_dir:
         return Path(recipe.data.cache_dir)
     return platformdirs.user_cache_path("stemsplit") / "songs"
@@ -88,6 +89,7 @@ def _open_corpus(
         on_song=on_song,
         unlabelled=() if teacher is None else teacher.music.aliases,
         pretrain=recipe.pretrain,
+        notes=SongNotes(cache_folder(recipe) / "notes"),
     )
     if processes.is_first:
         processes.wait()

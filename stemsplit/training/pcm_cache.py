@@ -21,7 +21,8 @@ import torch
 from torch import Tensor
 
 from stemsplit.errors import AudioError, DatasetError
-from stemsplit.evaluation.data.sources import FileSource, Source, SummedSource, in_step
+from stemsplit.evaluation.data.sources import in_step
+from stemsplit.training.file_facts import track_facts
 from stemsplit.training.pcm_writer import FULL_SCALE, SAMPLE_BYTES, PcmWriter
 from stemsplit.training.songs import FileSong
 
@@ -116,27 +117,8 @@ class PcmCache:
 
 def _identity(song: FileSong) -> str:
     """Changes with the files of a song, and with what is made of them."""
-    files = {
-        name: [file_facts(file) for file in files_of(source)]
-        for name, source in song.track.stems.items()
-    }
-    parts = [_VERSION, song.sample_rate, song.channels, song.parts, files]
+    parts = [_VERSION, song.sample_rate, song.channels, song.parts, track_facts(song.track)]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
-
-
-def files_of(source: Source) -> Iterator[FileSource]:
-    """The files that a signal is made of."""
-    if isinstance(source, SummedSource):
-        for part in source.parts:
-            yield from files_of(part)
-    elif isinstance(source, FileSource):
-        yield source
-
-
-def file_facts(source: FileSource) -> list[Any]:
-    """What changes when a file does."""
-    stat = source.path.stat()
-    return [str(source.path.resolve()), source.audio_stream, stat.st_size, stat.st_mtime_ns]
 
 
 def _bytes(song: FileSong) -> int:

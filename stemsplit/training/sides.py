@@ -15,7 +15,7 @@ from stemsplit.evaluation.data.dataset import Dataset, Track
 from stemsplit.evaluation.data.find import open_dataset
 from stemsplit.evaluation.data.musdb import TEST_TRACKS
 from stemsplit.models.base import ModelConfig
-from stemsplit.training.pcm_cache import files_of
+from stemsplit.training.file_facts import files_of
 from stemsplit.training.recipe import SYNTH, DataSection, SourceSection, ValidationSection
 from stemsplit.training.synth.endless import SynthSong, synth_songs
 from stemsplit.training.unlabelled import Music

@@ -19,6 +19,7 @@ from stemsplit.audio.channels import match_channels
 from stemsplit.errors import DatasetError
 from stemsplit.evaluation.data.dataset import Track
 from stemsplit.evaluation.data.sources import Source, in_step
+from stemsplit.training.song_notes import SongNote, SongNotes
 
 VOCALS = "vocals"
 WITHOUT_VOCALS = ("instrumental", "accompaniment", "no_vocals")
@@ -131,6 +132,9 @@ class FileSong:
     sample_rate: int
     """In Hz; files of other rates are resampled."""
 
+    notes: SongNotes | None = None
+    """Where its length and its level are kept; None finds them out each time."""
+
     @property
     def name(self) -> str:
         """See `Song`."""
@@ -139,6 +143,9 @@ class FileSong:
     @cached_property
     def num_samples(self) -> int:
         """See `Song`."""
+        note = self._note()
+        if note is not None:
+            return note.num_samples
         longest = max(
             source.num_samples / source.sample_rate for source in self.track.stems.values()
         )
@@ -146,12 +153,37 @@ class FileSong:
 
     @cached_property
     def level(self) -> float:
-        """See `Song`; decodes the whole song."""
+        """See `Song`; decodes the whole song, unless there is a note of it."""
+        note = self._note()
+        if note is not None and note.level is not None:
+            return note.level
         sums = LevelSums()
         streams = [source.blocks(self.sample_rate) for source in self.track.stems.values()]
         for blocks in in_step(streams, self.channels):
             sums.add(torch.stack(blocks))
+        self._keep(SongNote(self.num_samples, sums.level))
         return sums.level
+
+    def check(self) -> None:
+        """Make sure that it can be read; a song of which there is a note was read before.
+
+        Raises:
+            AudioError: a file cannot be read.
+            DatasetError: it is of no use to the network.
+        """
+        _ = self.parts
+        if self._note() is None:
+            self.read(0, 1)
+            self._keep(SongNote(self.num_samples))
+
+    def _note(self) -> SongNote | None:
+        if self.notes is None:
+            return None
+        return self.notes.find(self.track, self.sample_rate, self.channels)
+
+    def _keep(self, note: SongNote) -> None:
+        if self.notes is not None:
+            self.notes.keep(self.track, self.sample_rate, self.channels, note)
 
     @cached_property
     def parts(self) -> tuple[tuple[str, ...], ...]:

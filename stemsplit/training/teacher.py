@@ -33,7 +33,8 @@ from stemsplit.models.base import ModelConfig
 from stemsplit.separation.options import SeparationOptions
 from stemsplit.separation.separator import Separator, StemBlock
 from stemsplit.training.excerpts import SongSet
-from stemsplit.training.pcm_cache import CachedSong, file_facts, made_whole
+from stemsplit.training.file_facts import file_facts
+from stemsplit.training.pcm_cache import CachedSong, made_whole
 from stemsplit.training.pcm_writer import SAMPLE_BYTES, WAITING_BYTES, PcmWriter
 from stemsplit.training.recipe import TeacherSection
 from stemsplit.training.songs import OTHER, WITHOUT_VOCALS, parts_of
