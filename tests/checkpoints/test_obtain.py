@@ -185,8 +185,9 @@ def test_progress_tells_file_host_and_place(
     obtain([members[1]], cache)
     seen: list[DownloadProgress] = []
     obtain(members, cache, progress=seen.append)
-    assert [(p.file, p.index, p.count) for p in seen] == [("one", 0, 2), ("three", 1, 2)]
-    assert seen[0].received_bytes == seen[0].total_bytes == len(package)
+    places = dict.fromkeys((p.file, p.index, p.count) for p in seen)  # a slow one is told often
+    assert list(places) == [("one", 0, 2), ("three", 1, 2)]
+    assert seen[-1].received_bytes == seen[-1].total_bytes == len(package)
     assert seen[0].source.startswith("127.0.0.1:")
 
 
