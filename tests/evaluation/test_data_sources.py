@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from stemsplit.errors import DatasetError, DecodeError
+from stemsplit.audio.reader import AudioReader
+from stemsplit.errors import DatasetError, DecodeError, FFmpegNotFoundError
 from stemsplit.evaluation.data.sources import CountedBlocks, FileSource, SummedSource, in_step
-from tests.audio.material import encode, music, write_wav
+from tests.audio.material import cut, encode, music, write_wav
 
 RATE = 8000
 
@@ -99,3 +100,68 @@ def test_streams_go_in_step(sizes: tuple[tuple[int, ...], ...]) -> None:
         whole = torch.cat([*streams[place], torch.zeros(1, longest - sum(lengths))], -1)
         torch.testing.assert_close(joined, whole, atol=0, rtol=0)
         assert counted[place].num_samples == sum(lengths)
+
+
+@pytest.mark.parametrize("name", ["x.wav", "x.flac"])
+def test_ffmpeg_reads_stretches_only_where_it_is_needed(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signal = music(RATE, 2, RATE)
+    path = encode(tmp_path / name, signal, RATE)
+    monkeypatch.setenv("STEMSPLIT_FFMPEG", "no-such-program")
+    if name == "x.flac":
+        with pytest.raises(FFmpegNotFoundError):
+            FileSource(path).segment(100, 50)
+    else:
+        assert FileSource(path).num_samples == RATE
+        found = FileSource(path).segment(100, 50)
+        torch.testing.assert_close(found, signal[:, 100:150], atol=2**-15, rtol=0)
+
+
+@pytest.mark.parametrize("sample_rate", [None, RATE, 2 * RATE])
+def test_the_blocks_of_a_plain_wav_are_those_of_the_reader(
+    tmp_path: Path, sample_rate: int | None
+) -> None:
+    path = write_wav(tmp_path / "x.wav", music(150_000, 2, RATE), RATE, "PCM_24")
+    blocks = list(FileSource(path).blocks(sample_rate))
+    expected = list(AudioReader(path, sample_rate=sample_rate))
+    assert [block.shape for block in blocks] == [block.shape for block in expected]
+    assert all(map(torch.equal, blocks, expected))
+
+
+@pytest.mark.parametrize("length", [12_345, 12_399])  # ffmpeg announces 1.54 and 1.55 s
+def test_a_plain_wav_is_as_long_as_it_is(tmp_path: Path, length: int) -> None:
+    signal = music(length, 2, RATE)
+    source = FileSource(write_wav(tmp_path / "x.wav", signal, RATE))
+    assert source.num_samples == length
+    for start in (length - 30, length - 1):
+        found = source.segment(start, 100)
+        torch.testing.assert_close(found[:, : length - start], signal[:, start:], atol=0, rtol=0)
+        assert not found[:, length - start :].any()
+
+
+def test_a_wav_that_is_cut_or_holds_no_numbers_is_an_error(tmp_path: Path) -> None:
+    signal = music(RATE, 2, RATE)
+    whole = write_wav(tmp_path / "x.wav", signal, RATE)
+    with pytest.raises(DecodeError, match="it ends early"):
+        FileSource(cut(whole, 0.5)).segment(0, 10)
+    signal[0, 500] = torch.nan
+    source = FileSource(write_wav(whole, signal, RATE))
+    assert source.segment(0, 500).shape == (2, 500)
+    with pytest.raises(DecodeError, match="not numbers"):
+        source.segment(0, 501)
+    with pytest.raises(DecodeError, match="not numbers"):
+        source.read()
+
+
+def test_a_wav_that_is_cut_after_it_was_opened_is_an_error(tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "x.wav", music(80_000, 2, RATE), RATE)
+    source = FileSource(path)
+    assert source.segment(0, 10).any()
+    blocks = source.blocks()
+    assert next(blocks).shape == (2, 65_536)
+    path.write_bytes(path.read_bytes()[:-1_000])
+    with pytest.raises(DecodeError, match="it ends early"):
+        source.segment(0, 10)
+    with pytest.raises(DecodeError, match="it ends early"):
+        next(blocks)

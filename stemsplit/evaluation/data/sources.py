@@ -16,10 +16,12 @@ import torch
 from torch import Tensor
 
 from stemsplit.audio.channels import match_channels
+from stemsplit.audio.plain_wav import PlainWav, find_plain_wav
 from stemsplit.audio.probe import AudioInfo, probe
 from stemsplit.audio.reader import AudioReader
 from stemsplit.errors import DatasetError, UnsupportedAudioError
 
+_BLOCK_SAMPLES = 1 << 16  # as the reader has it
 _ROUNDING_SECONDS = 0.02  # by which a file may end before what it announces: not an error
 
 
@@ -84,26 +86,48 @@ class FileSource:
         """What the file says about itself."""
         return probe(self.path, audio_stream=self.audio_stream)
 
+    @cached_property
+    def plain(self) -> PlainWav | None:
+        """Its samples, where no decoder is needed to read them."""
+        return None if self.audio_stream else find_plain_wav(self.path)
+
     @property
     def sample_rate(self) -> int:
         """See `Source`."""
-        return self.info.sample_rate
+        return self.info.sample_rate if self.plain is None else self.plain.sample_rate
 
     @property
     def channels(self) -> int:
         """See `Source`."""
-        return min(self.info.channels, 2)
+        return min(self.info.channels, 2) if self.plain is None else self.plain.channels
 
     @cached_property
     def num_samples(self) -> int:
         """See `Source`."""
+        if self.plain is not None:
+            return self.plain.num_samples
         if self.info.duration_seconds is None:
             return sum(block.shape[-1] for block in self.blocks())
         return round(self.info.duration_seconds * self.info.sample_rate)
 
     def blocks(self, sample_rate: int | None = None) -> Iterator[Tensor]:
         """See `Source`."""
-        reader = AudioReader(self.path, sample_rate=sample_rate, audio_stream=self.audio_stream)
+        done = 0
+        if self.plain is not None and sample_rate in (None, self.plain.sample_rate):
+            for start in range(0, self.plain.num_samples, _BLOCK_SAMPLES):
+                block = self.plain.read(start, start + _BLOCK_SAMPLES)
+                if block is None:
+                    break
+                yield block
+                done = start + block.shape[-1]
+            if done == self.plain.num_samples:
+                return
+        reader = AudioReader(
+            self.path,
+            sample_rate=sample_rate,
+            start_seconds=done / self.sample_rate if done else 0.0,
+            audio_stream=self.audio_stream,
+        )
         with reader:
             yield from reader
 
@@ -113,13 +137,19 @@ class FileSource:
 
     def segment(self, start: int, num_samples: int) -> Tensor:
         """See `Source`."""
+        found = None if self.plain is None else self.plain.read(start, start + num_samples)
+        if found is None:
+            found = self._decoded(start, num_samples)
+        return torch.nn.functional.pad(found, (0, num_samples - found.shape[-1]))
+
+    def _decoded(self, start: int, num_samples: int) -> Tensor:
         found = torch.zeros(self.channels, 0)
         if start < self.num_samples:
             with contextlib.ExitStack() as expected:
                 if start >= self.num_samples - _ROUNDING_SECONDS * self.sample_rate:
                     expected.enter_context(contextlib.suppress(UnsupportedAudioError))
                 found = self._read(start, start + num_samples)
-        return torch.nn.functional.pad(found, (0, num_samples - found.shape[-1]))
+        return found
 
     def _read(self, start: int, stop: int) -> Tensor:
         reader = AudioReader(
