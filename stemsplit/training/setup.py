@@ -1,7 +1,5 @@
 """From a recipe to what is trained: the phases, the network, the learner."""
 
-import hashlib
-import json
 from collections.abc import Container
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +9,7 @@ from torch import nn
 
 from stemsplit.models.base import ModelConfig
 from stemsplit.models.custom import NamedNetwork
-from stemsplit.models.registry import build_network, config_to_dict
+from stemsplit.models.registry import build_network
 from stemsplit.training.augment import Augmentation
 from stemsplit.training.compiling import compiled
 from stemsplit.training.distributed import Processes
@@ -23,12 +21,9 @@ from stemsplit.training.optimizers import build_optimizer
 from stemsplit.training.phases import Phase, plan_phases
 from stemsplit.training.pretrain import Reconstruction
 from stemsplit.training.recipe import TrainingRecipe
-from stemsplit.training.recipe_files import recipe_to_dict
+from stemsplit.training.run_identity import run_hash
 from stemsplit.training.schedules import learning_rate
 from stemsplit.training.tasks import Reconstruct, Separate, Task
-
-_CHANGES_NOTHING = ("summary", "epochs", "validation")
-_CHANGES_NOTHING_OF_DATA = ("workers", "cache", "cache_dir")
 
 
 @dataclass(frozen=True)
@@ -60,19 +55,8 @@ class TrainingPlan:
 
     @property
     def run_hash(self) -> str:
-        """The same for runs of which one can go on with the states of the other.
-
-        That is all that decides a step. How many epochs there are is not in it, so that a run can
-        be made longer; validation is where the learning rate follows its scores.
-        """
-        plain = recipe_to_dict(self.recipe)
-        for name in _CHANGES_NOTHING:
-            if name != "validation" or self.recipe.schedule.name != "plateau":
-                del plain[name]
-        for name in _CHANGES_NOTHING_OF_DATA:
-            del plain["data"][name]
-        parts = [plain, self.architecture, config_to_dict(self.config)]
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+        """See `stemsplit.training.run_identity.run_hash`."""
+        return run_hash(self.recipe, self.architecture, self.config)
 
     def steps(self, phase: Phase) -> range:
         """The steps of a phase."""
