@@ -72,8 +72,9 @@ class StepDone:
     learning_rate: float
     gradient_norm: float
     audio_per_second: float
-    """Seconds of music learnt from per second."""
+    """Seconds of music learnt from per second, over recent steps and without what came once."""
     remaining_seconds: float
+    """Until all steps are done, at that pace; validation comes on top."""
 
 
 @dataclass(frozen=True, kw_only=True)

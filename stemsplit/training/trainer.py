@@ -26,6 +26,7 @@ from stemsplit.training.judging import Judge
 from stemsplit.training.learner import Learner, StepReport
 from stemsplit.training.losses import Features
 from stemsplit.training.memory import out_of_memory, with_advice
+from stemsplit.training.pace import Pace
 from stemsplit.training.phases import Phase
 from stemsplit.training.randomness import RandomState, gather_random, restore_random
 from stemsplit.training.run_folder import RunFolder, write_tensors
@@ -89,7 +90,7 @@ class Trainer:
     def __post_init__(self) -> None:
         self._waiting: list[StepReport] = []
         self._began = self._reported = self._saved = time.monotonic()
-        self._audio_reported = 0.0
+        self._pace = Pace()
         self._ready: tuple[Phase, Learner] | None = None
 
     def run(self, network: nn.Module, state: TrainingState | None) -> Finished:
@@ -208,23 +209,25 @@ class Trainer:
     def _run_phase(self, phase: Phase, steps: range, learner: Learner) -> bool:
         """Take the steps of a phase; False if stopped before its end."""
         recipe = self.plan.recipe
+        audio = phase.batch_size * phase.segment_samples / self.plan.config.sample_rate
+        self._pace.begin()
         for step, excerpts in zip(steps, self._batches(phase, steps), strict=True):
             report = self._guarded(learner, excerpts, step)
             self.progress.step = step + 1
-            self.progress.audio_seconds += (
-                phase.batch_size * phase.segment_samples / self.plan.config.sample_rate
-            )
+            self.progress.audio_seconds += audio
+            self._pace.step(audio)
             self._waiting.append(report)
             is_epoch_end = (step + 1) % recipe.steps_per_epoch == 0
             if is_epoch_end:
                 self._end_epoch(learner, (step + 1) // recipe.steps_per_epoch)
-            elif time.monotonic() - self._reported > _REPORT_SECONDS:
+            elif self._pace.is_settled and time.monotonic() - self._reported > _REPORT_SECONDS:
                 self._report()
             is_stopping = self.processes.any(self.stop.is_set(), self.device)
             if is_epoch_end or is_stopping or time.monotonic() - self._saved > _SAVE_SECONDS:
                 self._save(learner)
             if is_stopping:
                 return False
+            self._pace.go_on()
         return True
 
     def _batches(
@@ -331,13 +334,10 @@ class Trainer:
         self.processes.wait()
 
     def _report(self) -> None:
-        """Tell the means of the steps since the last report."""
+        """Tell the means of the steps since the last report, and the pace of recent ones."""
         reports, self._waiting = self._waiting, []
         if not reports:
             return
-        now = time.monotonic()
-        audio = self.progress.audio_seconds - self._audio_reported
-        elapsed = max(now - self._reported, 1e-9)
         recipe, step = self.plan.recipe, self.progress.step
         self._tell(
             StepDone(
@@ -351,11 +351,11 @@ class Trainer:
                 },
                 learning_rate=reports[-1].learning_rate,
                 gradient_norm=fmean(one.gradient_norm for one in reports),
-                audio_per_second=audio / elapsed,
-                remaining_seconds=elapsed / len(reports) * (self.plan.total_steps - step),
+                audio_per_second=self._pace.audio_per_second,
+                remaining_seconds=self._pace.step_seconds * (self.plan.total_steps - step),
             )
         )
-        self._reported, self._audio_reported = now, self.progress.audio_seconds
+        self._reported = time.monotonic()
 
     def _tell(self, event: Event) -> None:
         if self.processes.is_first:
