@@ -3,9 +3,9 @@
 import threading
 from pathlib import Path
 
-import platformdirs
 import torch
 
+from stemsplit.checkpoints.cache import default_root
 from stemsplit.training.corpus import Corpus, open_corpus
 from stemsplit.training.distributed import Processes
 from stemsplit.training.events import EventSink, Notice, SongRead
@@ -61,10 +61,10 @@ def open_songs(
 
 
 def cache_folder(recipe: TrainingRecipe) -> Path:
-    """Where decoded songs and notes of songs are kept; a folder of the user's cache by default."""
+    """Where decoded songs and notes of songs are kept; beside the weights by default."""
     if recipe.data.cache_dir:
         return Path(recipe.data.cache_dir)
-    return platformdirs.user_cache_path("stemsplit") / "songs"
+    return default_root() / "songs"
 
 
 def _open_corpus(
