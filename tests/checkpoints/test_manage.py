@@ -149,7 +149,8 @@ def test_an_export_that_cannot_be_written_says_so(folder: Path, tmp_path: Path) 
 def test_verifying_tells_good_from_broken(folder: Path) -> None:
     add_model(folder, "mine")
     add_model(folder / "one.th", "other")
-    assert [one.problem for one in verify_models()] == [None] * 3
+    added = [one for one in verify_models() if one.id.startswith("user-")]
+    assert [one.problem for one in added] == [None] * 3
     broken = verify_models("other")[0]
     assert broken.models == ("other",)
     broken.path.write_bytes(broken.path.read_bytes()[:-5])

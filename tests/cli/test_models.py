@@ -74,9 +74,9 @@ def test_a_damaged_model_is_found(stemsplit: Command, own: str, folder: Path) ->
 
 
 def test_nothing_to_verify(stemsplit: Command) -> None:
-    result = stemsplit("models", "verify")
+    result = stemsplit("models", "verify", "htdemucs")
     assert (result.status, result.out) == (0, "Nothing of it is here.\n")
-    assert document(stemsplit, "verify") == []
+    assert document(stemsplit, "verify", "htdemucs") == []
 
 
 def test_a_download_that_the_network_is_not_asked_for(stemsplit: Command) -> None:
