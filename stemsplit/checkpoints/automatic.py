@@ -38,11 +38,7 @@ class Choice:
         """The choice once it has turned out that `name` cannot be fetched now."""
         if self.spare is None:
             return self
-        notice = (
-            f"Using {self.spare}, which comes with stemsplit, as {self.name} cannot be had now "
-            f"({reason}). For better stems, once with a network: stemsplit models download "
-            f"{self.name}"
-        )
+        notice = _on_spare(self.spare, self.name, f"cannot be had now ({reason})")
         return Choice(name=self.spare, is_here=True, notice=notice, is_warning=True)
 
 
@@ -79,12 +75,17 @@ def choose_model(
     choice = Choice(name=wanted.name, is_here=False, spare=spare)
     if spare is None or not (offline or hub.is_offline()):
         return choice
-    notice = (
-        f"Using {spare}, which comes with stemsplit, as {wanted.name} is not in the cache and the "
-        f"network may not be used (offline). For better stems, once with a network: stemsplit "
-        f"models download {wanted.name}"
-    )
+    why = "is not in the cache and the network may not be used (offline)"
+    notice = _on_spare(spare, wanted.name, why)
     return Choice(name=spare, is_here=True, notice=notice)
+
+
+def _on_spare(spare: str, wanted: str, why: str) -> str:
+    """What to say where the package's own model is used, and how to get the better one."""
+    return (
+        f"Using {spare}, which comes with stemsplit, as {wanted} {why}. For better stems, once "
+        f"with a network: stemsplit models download {wanted}"
+    )
 
 
 def _fits(has: Sequence[str], stems: Sequence[str] | None) -> bool:

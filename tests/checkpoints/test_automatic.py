@@ -127,11 +127,11 @@ def test_a_slow_download_is_gone_on_with_once_bytes_flow(shelf: Shelf, server: S
     assert begin_fetching("htdemucs") is None  # also imports the hub's client
     (part,) = Cache().incoming.iterdir()
     part.unlink()
-    server.delay_after, server.delay_seconds = 100, 2.0
+    server.delay_after, server.delay_seconds = 100, 4.0
     began = time.monotonic()
     assert begin_fetching("htdemucs", seconds=5.0) is None
     assert part.stat().st_size == 100
-    assert time.monotonic() - began < 1.5  # the rest was not waited for
+    assert time.monotonic() - began < 3.5  # the rest was not waited for
     server.delay_after = 0
     assert begin_fetching("htdemucs", seconds=0.3) is not None
 
@@ -140,7 +140,7 @@ def test_a_slow_download_is_gone_on_with_once_bytes_flow(shelf: Shelf, server: S
 def test_a_server_that_never_answers_is_given_up_in_time() -> None:
     began = time.monotonic()
     reason = begin_fetching("htdemucs", seconds=0.5)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
     assert reason is not None
     assert "no answer" in reason or "timed out" in reason
 
@@ -149,7 +149,7 @@ def test_a_server_that_never_answers_is_given_up_in_time() -> None:
 def test_a_closed_door_is_said_at_once() -> None:
     began = time.monotonic()
     assert "connection refused" in str(begin_fetching("htdemucs"))
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
 
 
 def test_what_the_server_refuses_is_the_reason(shelf: Shelf, server: Server) -> None:

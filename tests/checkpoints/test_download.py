@@ -251,12 +251,12 @@ def test_a_host_that_drops_everything_costs_two_seconds(monkeypatch: pytest.Monk
         raise TimeoutError
 
     monkeypatch.setattr(socket, "create_connection", hang)
-    monkeypatch.setattr(network, "CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(network, "CONNECT_SECONDS", 1.0)
     begin = time.monotonic()
     silent = network.unreachable([f"https://host{i}.example.org/" for i in range(5)])
     assert len(silent) == 5
     assert set(silent.values()) == {"no answer"}
-    assert time.monotonic() - begin < 1
+    assert time.monotonic() - begin < 4
     end.set()
 
 
