@@ -80,8 +80,8 @@ def istft(spectrum: Tensor, hop_length: int, num_samples: int, *, legacy: bool =
 
     Source: demucs/hdemucs.py 4.1.0, `HDemucs._ispec`.
     """
-    parts = torch.view_as_real(spectrum)
-    return _invert(parts, hop_length, num_samples, legacy=legacy).to(spectrum.device)
+    rows = _off_accelerator(spectrum).transpose(-2, -1)
+    return _invert(rows, hop_length, num_samples, legacy=legacy).to(spectrum.device)
 
 
 def channels_to_signal(
@@ -98,8 +98,11 @@ def channels_to_signal(
     Returns:
         Real (*, C, N), on the device of `channels`.
     """
-    parts = torch.unflatten(channels, -3, (-1, 2)).movedim(-3, -1)
-    return _invert(parts, hop_length, num_samples, legacy=legacy).to(channels.device)
+    parts = torch.unflatten(_at_least_float32(_off_accelerator(channels)), -3, (-1, 2))
+    # Turned while the numbers are real, and contiguous before they become complex: several times as
+    # fast as doing both at once, above all in what `torch.compile` makes of it.
+    rows = torch.complex(*parts.transpose(-2, -1).contiguous().unbind(-3))
+    return _invert(rows, hop_length, num_samples, legacy=legacy).to(channels.device)
 
 
 def centered_stft(signal: Tensor, n_fft: int, hop_length: int) -> Tensor:
@@ -165,18 +168,12 @@ def complex_to_channels(spectrum: Tensor) -> Tensor:
     return torch.view_as_real(spectrum).permute(0, 1, 4, 2, 3).flatten(1, 2)
 
 
-def _invert(parts: Tensor, hop_length: int, num_samples: int, *, legacy: bool) -> Tensor:
-    """Signal (*, N) of real and imaginary parts (*, F, T, 2); where those are, or on the CPU."""
-    parts = _at_least_float32(_off_accelerator(parts))
-    bins, num_frames = parts.shape[-3:-1]
+def _invert(rows: Tensor, hop_length: int, num_samples: int, *, legacy: bool) -> Tensor:
+    """Signal (*, N) of complex frames (*, T, F)."""
+    num_frames, bins = rows.shape[-2:]
     ratio = 2 * bins // hop_length
-    # Frame by frame and with the Nyquist bin: as the Fourier transform wants it, in one copy.
-    shape = (*parts.shape[:-3], num_frames, bins + 1)
-    kind = torch.promote_types(parts.dtype, torch.complex32)  # `torch.compile` follows this
-    rows = torch.empty(shape, dtype=kind, device=parts.device)
-    rows[..., bins:] = 0
-    torch.view_as_real(rows)[..., :bins, :] = parts.transpose(-3, -2)
-    window = _window(2 * bins, parts)
+    window = _window(2 * bins, rows.real)
+    # The Nyquist bin, which is missing, counts as zero.
     frames = torch.fft.irfft(rows, n=2 * bins, norm="ortho") * window
     # The frames that `stft` dropped count as silent ones.
     overlap = _overlap_add((window**2).expand(num_frames + ratio, -1), hop_length)
