@@ -12,7 +12,7 @@ from stemsplit.cli import _options as cli
 from stemsplit.cli._console import make_console
 from stemsplit.cli._progress import Reporter, make_reporter
 from stemsplit.cli._stopping import stop_on_signals
-from stemsplit.errors import EncodeError
+from stemsplit.errors import DownloadError, EncodeError
 from stemsplit.evaluation.quality_table import QualityTable
 from stemsplit.separation.events import Event, EventSink, Notice, SongFinished
 from stemsplit.separation.options import OutputOptions, SeparationOptions
@@ -114,6 +114,8 @@ class Settled:
     options: SeparationOptions
     repo: Path | None
     offline: bool
+    spare: str | None = None
+    """A model that comes with the package, if this one is to be fetched and that may fail."""
 
     @property
     def about(self) -> dict[str, object]:
@@ -164,7 +166,14 @@ def settle(
         if choice.notice is not None:
             notice = Notice(message=choice.notice, is_warning=choice.is_warning)
             plan = replace(plan, notices=(notice, *plan.notices))
-        return Settled(plan=plan, model=choice.name, options=chosen, repo=repo, offline=offline)
+        return Settled(
+            plan=plan,
+            model=choice.name,
+            options=chosen,
+            repo=repo,
+            offline=offline,
+            spare=choice.spare,
+        )
 
     if model != AUTO:
         return settled(Choice(name=model, is_here=True))
@@ -197,15 +206,18 @@ def run(settled: Settled, reporter: Reporter, *, is_judging: bool = False) -> "B
     with reporter, stop_on_signals() as stop:
 
         def make_separator() -> "Separator":
-            separator = load_separator(
-                settled.model,
-                settled.options,
-                offline=settled.offline,
-                repo=settled.repo,
-                on_event=reporter,
-                on_download=reporter.download,
-                cancel=stop.cancel,
-            )
+            try:
+                separator = load_separator(
+                    settled.model,
+                    settled.options,
+                    offline=settled.offline,
+                    repo=settled.repo,
+                    on_event=reporter,
+                    on_download=reporter.download,
+                    cancel=stop.cancel,
+                )
+            except DownloadError as error:
+                raise DownloadError(f"{error}{_way_out(settled)}") from error
             stop.is_gentle = True
             return separator
 
@@ -215,6 +227,15 @@ def run(settled: Settled, reporter: Reporter, *, is_judging: bool = False) -> "B
             make_inspector=_inspector if is_judging else None,
             on_event=tell,
         )
+
+
+def _way_out(settled: Settled) -> str:
+    if settled.spare is None:
+        return ""
+    return (
+        " What has arrived is kept: run the same again to go on, or with --offline to use "
+        f"{settled.spare}, which comes with stemsplit."
+    )
 
 
 def _inspector(separator: "Separator", song: "PreparedSong") -> "SongInspector":

@@ -115,6 +115,22 @@ def test_a_server_that_never_answers_costs_no_more_than_the_limit(
     assert models_used(folder) == ["htdemucs_nn"]
 
 
+def test_a_download_that_breaks_off_says_how_to_do_without(
+    stemsplit: Command, shelf: Shelf, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf.put(server)
+    monkeypatch.setattr("stemsplit.checkpoints.download._pause", lambda _: None)
+    monkeypatch.setattr("stemsplit.checkpoints.beginning.begin_fetching", lambda *_: None)
+    server.cut_after = [1000] + [0] * 100
+    result = stemsplit("song.wav", "--quiet")
+    assert result.status == 1
+    assert result.err.count("\n") == 1
+    assert "run the same again to go on, or with --offline to use htdemucs_nn" in result.err
+    assert list((shelf.folder / "cache").rglob("*.part*"))
+    server.cut_after = []
+    assert stemsplit("song.wav").status == 0
+
+
 def test_offline_goes_straight_to_the_bundled_model(
     stemsplit: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
