@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from stemsplit.checkpoints.automatic import Choice
 from stemsplit.checkpoints.cache import Cache
 from stemsplit.checkpoints.catalog import PublishedFile
 from stemsplit.checkpoints.download import Patience
@@ -25,6 +26,19 @@ _POLL_SECONDS = 0.05
 
 class _Begun(Exception):
     """The first bytes are there: ends the transfer."""
+
+
+def attainable(choice: Choice, stems: Sequence[str] | None = None) -> Choice:
+    """The choice itself, or its spare where that is to be fetched and cannot be.
+
+    Args:
+        choice: from `choose_model`.
+        stems: what is asked of the model; None means all.
+    """
+    if choice.spare is None:
+        return choice
+    reason = begin_fetching(choice.name, stems)
+    return choice if reason is None else choice.without_network(reason)
 
 
 def begin_fetching(

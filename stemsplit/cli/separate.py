@@ -153,7 +153,7 @@ def settle(
         StemsplitError: the run is not possible; see `plan_batch`, `choose_model`, `resolve`.
     """
     from stemsplit.checkpoints.automatic import AUTO, Choice, choose_model
-    from stemsplit.checkpoints.beginning import begin_fetching
+    from stemsplit.checkpoints.beginning import attainable
     from stemsplit.checkpoints.describe import describe_model
     from stemsplit.separation.batch_plan import plan_batch, remainder_stem
 
@@ -182,10 +182,10 @@ def settle(
     choice = choose_model(options.needed_stems, offline=offline)
     # Whatever is wrong with the songs or the options is said without waiting for the network.
     planned = settled(choice)
-    if choice.spare is None or not planned.plan.jobs:
+    if not planned.plan.jobs:
         return planned
-    reason = begin_fetching(choice.name, options.needed_stems)
-    return planned if reason is None else settled(choice.without_network(reason))
+    attained = attainable(choice, options.needed_stems)
+    return planned if attained is choice else settled(attained)
 
 
 def run(settled: Settled, reporter: Reporter, *, is_judging: bool = False) -> "BatchFinished":

@@ -18,6 +18,8 @@ from stemsplit.audio.channels import match_channels
 from stemsplit.audio.probe import AudioInfo
 from stemsplit.audio.reader import AudioReader
 from stemsplit.audio.resample import Resampler
+from stemsplit.checkpoints.automatic import AUTO, choose_model
+from stemsplit.checkpoints.beginning import attainable
 from stemsplit.checkpoints.load import LoadedModel, load_model
 from stemsplit.errors import (
     Cancelled,
@@ -119,7 +121,8 @@ class Separator:
         """Load a model onto a device.
 
         Args:
-            model: a name, path or hub id as `--model` takes it, or an already loaded model.
+            model: a name, path or hub id as `--model` takes it, ``auto`` included, or an already
+                loaded model.
             options: how to separate.
             offline: never open a network connection.
             repo: folder of weights to look the name up in.
@@ -138,6 +141,13 @@ class Separator:
         choice = choose_device(self.options.device)
         if choice.warning and on_event:
             on_event(Notice(message=choice.warning, is_warning=True))
+        if model == AUTO and repo is None:
+            chosen = attainable(
+                choose_model(self.options.needed_stems, offline=offline), self.options.needed_stems
+            )
+            if chosen.notice and on_event:
+                on_event(Notice(message=chosen.notice, is_warning=chosen.is_warning))
+            model = chosen.name
         if isinstance(model, str):
             model = load_model(model, stems=self.options.needed_stems, offline=offline, repo=repo)
         self.model = with_segment(model, self.options.segment_seconds)

@@ -11,6 +11,8 @@ import pytest
 from stemsplit.checkpoints import beginning
 from stemsplit.models.base import STEMS_4
 from stemsplit.separation import batch
+from stemsplit.separation.events import Notice
+from stemsplit.separation.separator import Separator
 from tests.checkpoints import tiny
 from tests.checkpoints.hub_server import Server
 from tests.checkpoints.shelf import Shelf, make_shelf
@@ -176,6 +178,17 @@ def test_what_is_done_already_needs_no_network(
     result = stemsplit("song.wav", "--skip-existing", "--quiet")
     assert len(result.out.splitlines()) == len(STEMS_4)
     assert server.requests == []
+
+
+@pytest.mark.usefixtures("closed_hub")
+def test_python_chooses_alike(shelf: Shelf) -> None:
+    heard: list[object] = []
+    assert Separator("auto", on_event=heard.append).model.name == "htdemucs_nn"
+    (notice,) = (event for event in heard if isinstance(event, Notice))
+    assert notice.is_warning
+    assert notice.message.startswith(COMES_ALONG)
+    shelf.warm("ht")
+    assert Separator("auto").model.name == "htdemucs"
 
 
 def test_a_folder_of_models_means_what_demucs_takes(stemsplit: Command, folder: Path) -> None:
