@@ -14,8 +14,6 @@ from stemsplit.checkpoints.resolved import ResolvedModel
 from stemsplit.errors import UnknownModelError, suggest
 from stemsplit.models.base import STEMS_4
 
-AUTO = "auto"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stemsplit.checkpoints.automatic import AUTO
 from stemsplit.checkpoints.bundled import check_in_place
 from stemsplit.checkpoints.cache import Cache, StoredModel, StoredWeights, sha256_of
 from stemsplit.checkpoints.catalog import load_catalog
@@ -16,7 +15,7 @@ from stemsplit.checkpoints.describe import ModelDescription, describe, list_mode
 from stemsplit.checkpoints.folders import model_at
 from stemsplit.checkpoints.hub_models import describe_repository
 from stemsplit.checkpoints.obtain import ProgressSink, convert_into, obtain
-from stemsplit.checkpoints.resolve import from_catalog, from_stored, parse_hub_name, resolve
+from stemsplit.checkpoints.resolve import AUTO, from_catalog, from_stored, parse_hub_name, resolve
 from stemsplit.checkpoints.resolved import Member, without_repeats
 from stemsplit.errors import CheckpointError, ConfigError, UnknownModelError, suggest
 

@@ -13,6 +13,9 @@ from stemsplit.checkpoints.reading import SUFFIXES
 from stemsplit.checkpoints.resolved import Member, ResolvedModel, without_repeats
 from stemsplit.errors import UnknownModelError, suggest
 
+AUTO = "auto"
+"""Stands for no model: see `stemsplit.checkpoints.automatic`."""
+
 _HUB_NAME = re.compile(
     r"hf:(?://)?(?P<repository>\w[\w.-]*/\w[\w.-]*)(?:@(?P<revision>\w[\w./-]*))?/?"
 )
@@ -158,6 +161,8 @@ def _on_hub(name: str, cache: Cache, offline: bool) -> ResolvedModel:
 
 
 def _unknown(name: str, catalog: Catalog, cache: Cache) -> str:
+    if name == AUTO:
+        return f"{AUTO} chooses a model to separate songs with: here, name one, such as htdemucs."
     registered = [model.name for model in cache.all_models() if model.kind == "registered"]
     names = [name for name in catalog.names if name not in catalog.weights]
     looks_like_path = "/" in name or "\\" in name or name.endswith((*SUFFIXES, *BAG_SUFFIXES))

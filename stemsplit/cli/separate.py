@@ -152,9 +152,10 @@ def settle(
     Raises:
         StemsplitError: the run is not possible; see `plan_batch`, `choose_model`, `resolve`.
     """
-    from stemsplit.checkpoints.automatic import AUTO, Choice, choose_model
+    from stemsplit.checkpoints.automatic import Choice, choose_model
     from stemsplit.checkpoints.beginning import attainable
     from stemsplit.checkpoints.describe import describe_model
+    from stemsplit.checkpoints.resolve import AUTO
     from stemsplit.separation.batch_plan import plan_batch, remainder_stem
 
     def settled(choice: Choice) -> Settled:

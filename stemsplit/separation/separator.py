@@ -18,9 +18,10 @@ from stemsplit.audio.channels import match_channels
 from stemsplit.audio.probe import AudioInfo
 from stemsplit.audio.reader import AudioReader
 from stemsplit.audio.resample import Resampler
-from stemsplit.checkpoints.automatic import AUTO, choose_model
+from stemsplit.checkpoints.automatic import choose_model
 from stemsplit.checkpoints.beginning import attainable
 from stemsplit.checkpoints.load import LoadedModel, load_model
+from stemsplit.checkpoints.resolve import AUTO
 from stemsplit.errors import (
     Cancelled,
     UnsupportedAudioError,

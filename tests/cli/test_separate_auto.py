@@ -206,3 +206,9 @@ def test_a_bundled_file_that_was_changed_is_one_line(stemsplit: Command, shelf: 
     assert result.out == ""
     assert len(result.err.splitlines()) == 1
     assert "so it is not used: install stemsplit again" in result.err
+
+
+def test_what_needs_a_name_says_so(stemsplit: Command) -> None:
+    result = stemsplit("models", "info", "auto")
+    assert result.status == 1
+    assert result.err.startswith("stemsplit: auto chooses a model to separate songs with:")
