@@ -99,8 +99,8 @@ def channels_to_signal(
         Real (*, C, N), on the device of `channels`.
     """
     parts = torch.unflatten(_at_least_float32(_off_accelerator(channels)), -3, (-1, 2))
-    # Turned while the numbers are real, and contiguous before they become complex: several times as
-    # fast as doing both at once, above all in what `torch.compile` makes of it.
+    # Turned while the numbers are real, and contiguous before they become complex: faster than both
+    # at once, above all in what `torch.compile` makes of it.
     rows = torch.complex(*parts.transpose(-2, -1).contiguous().unbind(-3))
     return _invert(rows, hop_length, num_samples, legacy=legacy).to(channels.device)
 

@@ -140,7 +140,7 @@ def test_a_slow_download_is_gone_on_with_once_bytes_flow(shelf: Shelf, server: S
 def test_a_server_that_never_answers_is_given_up_in_time() -> None:
     began = time.monotonic()
     reason = begin_fetching("htdemucs", seconds=0.5)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 2
     assert reason is not None
     assert "no answer" in reason or "timed out" in reason
 
@@ -149,7 +149,7 @@ def test_a_server_that_never_answers_is_given_up_in_time() -> None:
 def test_a_closed_door_is_said_at_once() -> None:
     began = time.monotonic()
     assert "connection refused" in str(begin_fetching("htdemucs"))
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 2
 
 
 def test_what_the_server_refuses_is_the_reason(shelf: Shelf, server: Server) -> None:

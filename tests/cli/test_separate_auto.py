@@ -111,7 +111,7 @@ def test_a_server_that_never_answers_costs_no_more_than_the_limit(
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{door.getsockname()[1]}")
         began = time.monotonic()
         result = stemsplit("song.wav", "--overwrite")
-        assert time.monotonic() - began < 10  # loading and separating a tiny network included
+        assert time.monotonic() - began < 3.0  # loading and separating a tiny network included
     assert result.status == 0
     assert COMES_ALONG in result.err
     assert models_used(folder) == ["htdemucs_nn"]
