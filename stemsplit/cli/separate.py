@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from stemsplit.evaluation.inspection import SongInspector
     from stemsplit.separation.batch_plan import BatchPlan
     from stemsplit.separation.events import BatchFinished
-    from stemsplit.separation.separator import PreparedSong, Separator
+    from stemsplit.separation.prepared import PreparedSong
+    from stemsplit.separation.separator import Separator
 
 _OF_DEMUCS = "htdemucs"
 

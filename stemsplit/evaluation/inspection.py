@@ -10,7 +10,8 @@ from torch import Tensor
 
 from stemsplit.evaluation.quality import QualityMeter, WindowCutter
 from stemsplit.separation.events import StemQuality
-from stemsplit.separation.separator import PreparedSong, Separator, StemBlock
+from stemsplit.separation.prepared import PreparedSong
+from stemsplit.separation.separator import Separator, StemBlock
 
 _EXCERPT_SECONDS = 12.0  # at most; else as long as one forward pass allows
 _SECONDS_PER_EXCERPT = 60.0

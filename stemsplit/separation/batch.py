@@ -35,7 +35,8 @@ from stemsplit.separation.options import SeparationOptions
 
 if TYPE_CHECKING:
     from stemsplit.checkpoints.download import DownloadProgress
-    from stemsplit.separation.separator import PreparedSong, Separator
+    from stemsplit.separation.prepared import PreparedSong
+    from stemsplit.separation.separator import Separator
     from stemsplit.separation.song import MakeInspector
 
 _POLL_SECONDS = 0.1  # how soon a stop is noticed while a song is being read

@@ -5,7 +5,7 @@ Shapes: S stems, C audio channels, N samples.
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,25 +15,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stemsplit.audio.channels import match_channels
-from stemsplit.audio.probe import AudioInfo
 from stemsplit.audio.reader import AudioReader
-from stemsplit.audio.resample import Resampler
 from stemsplit.checkpoints.automatic import choose_model
 from stemsplit.checkpoints.beginning import attainable
 from stemsplit.checkpoints.load import LoadedModel, load_model
 from stemsplit.checkpoints.resolve import AUTO
-from stemsplit.errors import (
-    Cancelled,
-    UnsupportedAudioError,
-)
+from stemsplit.errors import UnsupportedAudioError
 from stemsplit.separation.background import Background
 from stemsplit.separation.device import choose_device
 from stemsplit.separation.ensemble import Ensemble, ProgressCallback, with_segment
 from stemsplit.separation.events import EventSink, ModelReady, Notice
 from stemsplit.separation.options import SeparationOptions
-from stemsplit.separation.piped import SpooledInput, called, spool_if_pipe
+from stemsplit.separation.piped import called, spool_if_pipe
+from stemsplit.separation.prepared import PreparedSong, read_through, resampled
 from stemsplit.separation.signal import SignalWindow
-from stemsplit.separation.statistics import TrackStatistics
 
 _ARRAY_BLOCK_SAMPLES = 1 << 18  # pieces in which an array is walked through
 _BLOCKS_AHEAD = 4  # decoded blocks that wait for the networks
@@ -65,39 +60,6 @@ class Separation:
 
     seed: int | None
     """Seed of the random shifts; None when there were none."""
-
-
-@dataclass(frozen=True)
-class PreparedSong:
-    """A song that has been read once: what the second reading needs to know."""
-
-    path: Path
-    """The file as the user named it; empty for an array."""
-
-    open_blocks: Callable[[], Iterator[Tensor]]
-    """Begins a new reading: pieces (C, n) at the song's own rate."""
-
-    sample_rate: int
-    channels: int
-    num_samples: int
-    """Length at the song's own rate."""
-
-    statistics: TrackStatistics
-    """Length, mean and deviation at the model's rate."""
-
-    info: AudioInfo | None = None
-    """What the file says about itself; None for an array."""
-
-    downmixed_from: int | None = None
-    """Channels of the file when it had more than two."""
-
-    spooled: SpooledInput | None = None
-    """Keeps the copy of a pipe alive."""
-
-    @property
-    def duration_seconds(self) -> float:
-        """Length in seconds."""
-        return self.num_samples / self.sample_rate
 
 
 class Separator:
@@ -217,11 +179,13 @@ class Separator:
             )
         if not bool(torch.isfinite(signal).all()):
             raise UnsupportedAudioError("The mix holds NaN or infinite samples: remove them first.")
-        return self._prepare(
+        return read_through(
             Path(),
             lambda: iter(torch.split(signal, _ARRAY_BLOCK_SAMPLES, dim=-1)),
             sample_rate,
             signal.shape[0],
+            model_rate=self.sample_rate,
+            cancel=self.cancel,
         )
 
     def stream(
@@ -278,8 +242,14 @@ class Separator:
                 start_seconds=start_seconds,
                 stop_seconds=stop_seconds,
             )
-            prepared = self._prepare(
-                path, reader.__iter__, reader.sample_rate, reader.channels, info=reader.info
+            prepared = read_through(
+                path,
+                reader.__iter__,
+                reader.sample_rate,
+                reader.channels,
+                model_rate=self.sample_rate,
+                cancel=self.cancel,
+                info=reader.info,
             )
         return replace(prepared, downmixed_from=reader.downmixed_from, spooled=spooled)
 
@@ -323,7 +293,14 @@ class Separator:
         Returns:
             The stems, each (C, n).
         """
-        excerpt = self._prepare(song.path, lambda: iter([mix]), song.sample_rate, song.channels)
+        excerpt = read_through(
+            song.path,
+            lambda: iter([mix]),
+            song.sample_rate,
+            song.channels,
+            model_rate=self.sample_rate,
+            cancel=self.cancel,
+        )
         statistics = song.statistics.scaled_to(excerpt.statistics.num_samples)
         return self._joined(replace(excerpt, statistics=statistics))
 
@@ -342,30 +319,6 @@ class Separator:
             stems[self.options.exact_sum] = stems[self.options.exact_sum] + rest
         return stems
 
-    def _prepare(
-        self,
-        path: Path,
-        open_blocks: Callable[[], Iterator[Tensor]],
-        sample_rate: int,
-        channels: int,
-        *,
-        info: AudioInfo | None = None,
-    ) -> PreparedSong:
-        statistics = TrackStatistics()
-        num_samples = 0
-
-        def counted() -> Iterator[Tensor]:
-            nonlocal num_samples
-            for block in open_blocks():
-                if self.cancel.is_set():
-                    raise Cancelled("Stopped.")
-                num_samples += block.shape[-1]
-                yield block
-
-        for block in _resampled(counted(), sample_rate, self.sample_rate):
-            statistics.update(block)
-        return PreparedSong(path, open_blocks, sample_rate, channels, num_samples, statistics, info)
-
     def _at_song_rate(
         self, song: PreparedSong, on_progress: ProgressCallback | None
     ) -> Iterator[Tensor]:
@@ -375,7 +328,7 @@ class Separator:
             match_channels(piece, song.channels).flatten(0, 1)
             for piece in self._at_model_rate(song, on_progress)
         )
-        for rows in _resampled(folded, self.sample_rate, song.sample_rate):
+        for rows in resampled(folded, self.sample_rate, song.sample_rate):
             piece = rows.view(len(self._predicted), song.channels, -1)[..., :num_left]
             num_left -= piece.shape[-1]
             if piece.shape[-1]:
@@ -388,20 +341,10 @@ class Separator:
         channels = self.model.channels
         normalised = (
             match_channels((block - mean) / std, channels)
-            for block in _resampled(song.open_blocks(), song.sample_rate, self.sample_rate)
+            for block in resampled(song.open_blocks(), song.sample_rate, self.sample_rate)
         )
         with Background(normalised, ahead=_BLOCKS_AHEAD) as blocks:
             for piece in self._ensemble.predict(
                 iter(blocks), song.statistics.num_samples, on_progress=on_progress
             ):
                 yield piece * std + mean
-
-
-def _resampled(blocks: Iterator[Tensor], old_rate: int, new_rate: int) -> Iterator[Tensor]:
-    if old_rate == new_rate:
-        yield from blocks
-        return
-    resampler = Resampler(old_rate, new_rate)
-    for block in blocks:
-        yield resampler.process(block)
-    yield resampler.flush()

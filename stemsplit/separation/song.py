@@ -24,7 +24,8 @@ from stemsplit.separation.events import (
     StemQuality,
 )
 from stemsplit.separation.options import OutputOptions
-from stemsplit.separation.separator import PreparedSong, Separator, StemBlock
+from stemsplit.separation.prepared import PreparedSong
+from stemsplit.separation.separator import Separator, StemBlock
 from stemsplit.separation.signal import SignalWindow
 
 _BLOCKS_WAITING = 2  # finished stretches of stems that wait to be written

@@ -11,7 +11,8 @@ from stemsplit.checkpoints.load import LoadedMember, LoadedModel
 from stemsplit.models.base import ModelConfig
 from stemsplit.models.registry import ARCHITECTURES, build_network, find_variant, variants
 from stemsplit.separation.options import SeparationOptions
-from stemsplit.separation.separator import PreparedSong, Separator
+from stemsplit.separation.prepared import PreparedSong
+from stemsplit.separation.separator import Separator
 from stemsplit.separation.statistics import TrackStatistics
 from tests.models.tiny import SEGMENT_SAMPLES, shrink
 

@@ -31,7 +31,8 @@ from stemsplit.separation.events import (
 )
 from stemsplit.separation.ledger import LEDGER_NAME
 from stemsplit.separation.options import OutputOptions, SeparationOptions
-from stemsplit.separation.separator import PreparedSong, Separator
+from stemsplit.separation.prepared import PreparedSong
+from stemsplit.separation.separator import Separator
 from tests.separation.described import described
 from tests.separation.fakes import Scaled, make_model
 
