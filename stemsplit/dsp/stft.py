@@ -13,6 +13,7 @@ Shapes: B batch, S stems, C audio channels, N samples, F bins, T frames.
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -183,14 +184,32 @@ def _invert(rows: Tensor, hop_length: int, num_samples: int, *, legacy: bool) ->
     return signal / overlap[start : start + num_samples]
 
 
+class _OverlapAdd(torch.autograd.Function):
+    """Add frames (*, T, n) at every `hop_length` samples: (*, (T - 1) * hop_length + n).
+
+    Its gradient is a view of what comes in; that of the sum as it is computed here would be as many
+    copies as frames overlap.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, frames: Tensor, hop_length: int) -> Tensor:
+        ctx.frame_length, ctx.hop_length = frames.shape[-1], hop_length
+        parts = torch.unflatten(frames, -1, (-1, hop_length))
+        num_frames, ratio = parts.shape[-3:-1]
+        signal = parts.new_zeros((*parts.shape[:-3], num_frames + ratio - 1, hop_length))
+        for index in range(ratio):
+            signal[..., index : index + num_frames, :] += parts[..., index, :]
+        return signal.flatten(-2)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        return grad.unfold(-1, ctx.frame_length, ctx.hop_length), None
+
+
 def _overlap_add(frames: Tensor, hop_length: int) -> Tensor:
-    """Add frames (*, T, n), n a multiple of `hop_length`, at their places: (*, T * hop + ...)."""
-    parts = torch.unflatten(frames, -1, (-1, hop_length))
-    num_frames, ratio = parts.shape[-3:-1]
-    signal = parts.new_zeros((*parts.shape[:-3], num_frames + ratio - 1, hop_length))
-    for index in range(ratio):
-        signal[..., index : index + num_frames, :] += parts[..., index, :]
-    return signal.flatten(-2)
+    """Add frames (*, T, n), n a multiple of `hop_length`, at their places."""
+    signal: Tensor = _OverlapAdd.apply(frames, hop_length)  # type: ignore[no-untyped-call]
+    return signal
 
 
 def _margin_samples(n_fft: int, hop_length: int) -> int:
