@@ -30,6 +30,7 @@ _EXACT_CONTAINERS = frozenset(  # those that state their length instead of leavi
 )
 _DESCRIPTION_LINES = 100_000  # lyrics and chapters may be long
 _GUESSED = ("Estimating duration from bitrate", "invalid concatenated file detected")
+_REMEMBERED = 4096  # files: a folder or data set is looked through before its songs are read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +124,7 @@ def _refuse_what_is_no_file(path: Path, size_bytes: int) -> None:
         raise UnsupportedAudioError(f"Cannot read {path}: the file is empty. Fetch it again.")
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=_REMEMBERED)
 def _probe(path: Path, size_bytes: int, modified_ns: int, audio_stream: int | None) -> AudioInfo:
     del size_bytes, modified_ns  # they are here to notice a changed file
     lacking = missing_bytes(path)
