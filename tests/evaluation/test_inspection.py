@@ -1,6 +1,7 @@
 """The verdict on a song as it is separated, with networks whose behaviour is known."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 from stemsplit.evaluation.inspection import SongInspector
 from stemsplit.separation.events import StemQuality
 from stemsplit.separation.options import SeparationOptions
-from stemsplit.separation.prepared import PreparedSong
+from stemsplit.separation.prepared import PreparedSong, read_through
 from stemsplit.separation.separator import Separator
 from tests.separation.fakes import Blurred, Scaled, make_model
 
@@ -43,7 +44,14 @@ def make_separator(network: nn.Module, stems: tuple[str, ...], **options: object
 def prepare(separator: Separator, seconds: float, rate: int = RATE) -> PreparedSong:
     generator = torch.Generator().manual_seed(0)
     mix = torch.randn(2, round(seconds * rate), generator=generator) / 10 + 0.01
-    return separator.prepare_array(mix, rate)
+    return read_through(
+        Path("song"),
+        lambda: iter(torch.split(mix, 5000, dim=-1)),
+        rate,
+        2,
+        model_rate=separator.sample_rate,
+        cancel=separator.cancel,
+    )
 
 
 def inspected(separator: Separator, song: PreparedSong) -> dict[str, StemQuality]:
