@@ -36,7 +36,9 @@ def score_track(
 
     A reference without an estimate is left aside: it does not count as interference. So is, for
     the four ratios and cSDR, a stem whose reference or estimate is silent from beginning to end:
-    museval refuses such a track, here its other stems are scored as if they were all.
+    museval refuses such a track, here its other stems are scored as if they were all. A stem whose
+    reference is silent has no score at all: uSDR would give it some -100 dB, which says nothing
+    beyond its epsilon and spoils the mean of a set.
 
     Args:
         references: stem name to (C, N), the truth.
@@ -140,7 +142,8 @@ def _score(
     is_heard = ((sums.signal > 0) & (sums.estimate > 0)).tolist()
     heard = [stem for stem, yes in zip(stems, is_heard, strict=True) if yes]
     rows, are_loose = _windowed(signals_of(heard), sample_rate, options) if heard else ({}, None)
-    songs = {"usdr": sums.usdr().tolist(), "si_sdr": sums.si_sdr().tolist()}
+    usdr = torch.where(sums.signal > 0, sums.usdr(), torch.nan)
+    songs = {"usdr": usdr.tolist(), "si_sdr": sums.si_sdr().tolist()}
     windows = {
         stem: {name: tuple(values[place].tolist()) for name, values in rows.items()}
         for place, stem in enumerate(heard)

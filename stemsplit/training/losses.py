@@ -20,7 +20,7 @@ Features = Callable[[Tensor], Sequence[Tensor]]
 """Signals (*, C, N) to any number of tensors whose first axis is the same; must be
 differentiable, and is never read from a file."""
 
-_FLOOR = 1e-5  # of magnitudes before their logarithm: silence must not outweigh music
+_FLOOR = 1e-5  # of magnitudes and powers before a logarithm: silence must not outweigh music
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,16 @@ class Objective:
     def _waveform_l2(self, estimate: Tensor, reference: Tensor) -> Tensor:
         return _per_stem((estimate - reference).square())
 
+    def _log_mse(self, estimate: Tensor, reference: Tensor) -> Tensor:
+        """The negative SDR up to a constant, limited where a stem is silent or nearly right.
+
+        Source: S. Wisdom et al., "What's all the fuss about free universal sound separation data?",
+        ICASSP 2021, section 3, with the threshold of silent sources for all.
+        """
+        mix = reference.sum(dim=1, keepdim=True)
+        threshold = 10 ** (-self._section.log_mse_max_sdr / 10) * _power(mix).clamp(min=_FLOOR)
+        return _per_stem(10 * torch.log10(1 + _power(estimate - reference) / threshold))
+
     def _magnitude_l1(self, estimate: Tensor, reference: Tensor) -> Tensor:
         ours, theirs = _magnitudes(estimate, reference, self._section.magnitude)
         return _per_stem((ours - theirs).abs())
@@ -130,6 +140,7 @@ class Objective:
 _PER_STEM: dict[str, Callable[[Objective, Tensor, Tensor], Tensor]] = {
     "waveform_l1": Objective._waveform_l1,
     "waveform_l2": Objective._waveform_l2,
+    "log_mse": Objective._log_mse,
     "magnitude_l1": Objective._magnitude_l1,
     "multi_resolution": Objective._multi_resolution,
     "perceptual": Objective._perceptual,
@@ -139,6 +150,11 @@ _PER_STEM: dict[str, Callable[[Objective, Tensor, Tensor], Tensor]] = {
 def _per_stem(values: Tensor) -> Tensor:
     """Mean (S,) of values (B, S, ...)."""
     return values.transpose(0, 1).flatten(1).mean(dim=1)
+
+
+def _power(signals: Tensor) -> Tensor:
+    """Mean square (*, S) of signals (*, S, C, N)."""
+    return signals.square().mean(dim=(-2, -1))
 
 
 def _magnitudes(estimate: Tensor, reference: Tensor, grid: StftSection) -> tuple[Tensor, Tensor]:

@@ -94,10 +94,40 @@ def test_losses_have_the_values_that_their_definitions_say() -> None:
     expected = {
         "waveform_l1": error.abs().mean(),
         "waveform_l2": error.square().mean(),
+        "log_mse": _log_mse(error, reference),
         "mix_consistency": error.sum(dim=1).abs().mean(),
     }
     for name, value in expected.items():
         torch.testing.assert_close(compare(only(name), estimate, reference).total, value)
+
+
+def _log_mse(error: Tensor, reference: Tensor) -> Tensor:
+    rows = []
+    for wrong, true in zip(error, reference, strict=True):
+        threshold = 1e-3 * true.sum(dim=0).square().mean()
+        rows.append(torch.stack([1 + stem.square().mean() / threshold for stem in wrong]))
+    return 10 * torch.stack(rows).log10().mean()
+
+
+def test_the_log_mse_follows_the_sdr_of_quiet_and_of_loud_excerpts() -> None:
+    reference = signals(2, 2, 2, 300)
+    error = signals(2, 2, 2, 300, seed=1)
+    loudness = torch.tensor([1.0, 0.1])[:, None, None, None]
+    half, whole = (
+        compare(only("log_mse"), loudness * (reference + scale * error), loudness * reference).total
+        for scale in (0.5, 1.0)
+    )
+    # Half the error is 6.02 dB more SDR in both, and the threshold takes 0.03 of it.
+    assert whole - half == pytest.approx(5.99, abs=0.02)
+
+
+def test_the_log_mse_gains_nothing_below_its_threshold() -> None:
+    reference = signals(1, 2, 2, 300)
+    error = 1e-3 * signals(1, 2, 2, 300, seed=1)
+    near, nearer = (
+        compare(only("log_mse"), reference + scale * error, reference).total for scale in (1.0, 0.5)
+    )
+    assert 0 < near - nearer < 0.01
 
 
 def test_the_magnitude_loss_is_blind_to_sign_and_the_waveform_loss_is_not() -> None:
