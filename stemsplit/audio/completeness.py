@@ -41,7 +41,10 @@ def _missing_from_wav(file: BinaryIO, size_bytes: int) -> int:
     while len(chunk := file.read(8)) == 8:
         name, length = struct.unpack("<4sI", chunk)
         if name == b"ds64":
-            long_size = struct.unpack("<8xQ", file.read(16))[0]
+            sizes = file.read(16)
+            if len(sizes) < 16:
+                return 16 - len(sizes)
+            long_size = struct.unpack("<8xQ", sizes)[0]
             file.seek(length - 16, 1)
         elif name == b"data":
             length = long_size if length == 0xFFFF_FFFF else length

@@ -108,7 +108,12 @@ def probe(path: Path | str, *, audio_stream: int | None = None) -> AudioInfo:
         raise DecodeError(
             f"Cannot read {path}: {why}. Check the name and your permissions."
         ) from error
-    return _probe(path, status.st_size, status.st_mtime_ns, audio_stream)
+    try:
+        return _probe(path, status.st_size, status.st_mtime_ns, audio_stream)
+    except OSError as error:
+        raise DecodeError(
+            f"Cannot read {path}: {error.strerror or error}. Copy it to another disk."
+        ) from error
 
 
 def _refuse_what_is_no_file(path: Path, size_bytes: int) -> None:
@@ -143,7 +148,7 @@ def _probe(path: Path, size_bytes: int, modified_ns: int, audio_stream: int | No
         codec=stream.codec,
         container=described.container,
         stream_index=stream.index,
-        duration_seconds=stream.duration_seconds or described.announced_seconds,
+        duration_seconds=described.stated_seconds(stream) or described.announced_seconds,
         is_duration_exact=described.is_duration_exact(stream),
         tags={**stream.tags, **described.tags},
         cover_index=described.cover_index,
@@ -159,11 +164,6 @@ class _Stream:
     is_default: bool
     is_picture: bool
     tags: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def duration_seconds(self) -> float | None:
-        clock = _CLOCK.match(self.tags.get("duration", ""))  # Matroska states it as a tag
-        return _seconds(clock) if clock else None
 
 
 @dataclass
@@ -198,10 +198,19 @@ class _Description:
     def cover_index(self) -> int | None:
         return next((stream.index for stream in self.streams if stream.is_picture), None)
 
+    @property
+    def _containers(self) -> set[str]:
+        return set(self.container.split(","))
+
+    def stated_seconds(self, stream: _Stream) -> float | None:
+        """The length of a stream as Matroska states it: in a tag, which others copy unchanged."""
+        clock = _CLOCK.match(stream.tags.get("duration", ""))
+        return _seconds(clock) if clock and "matroska" in self._containers else None
+
     def is_duration_exact(self, stream: _Stream) -> bool:
-        if stream.duration_seconds:
+        if self.stated_seconds(stream):
             return True
-        is_stated = bool(_EXACT_CONTAINERS & set(self.container.split(",")))
+        is_stated = bool(_EXACT_CONTAINERS & self._containers)
         # Where a film and its sound share a file, the length is that of the longer one.
         is_alone = not any(s.kind != "Audio" and not s.is_picture for s in self.streams)
         is_guessed = any(sign in line for sign in _GUESSED for line in self.lines)

@@ -6,6 +6,7 @@ them; anything else, an exception included, removes them and the folders that we
 
 import contextlib
 import itertools
+import os
 import secrets
 import stat
 import tempfile
@@ -93,15 +94,29 @@ class StagedFiles:
         """Give all files their names.
 
         Raises:
-            EncodeError: one of them cannot have its name; none has then.
+            EncodeError: one of them cannot have its name; none has then, and what had it before is
+                there again.
         """
         with contextlib.ExitStack() as undo:
             for destination, temporary in self._staged.items():
                 with writing(destination):
+                    before = self._set_aside(destination)
+                    undo.callback(_restore, before, destination)
                     temporary.replace(destination)
-                undo.callback(_remove, destination)
             undo.pop_all()
         self.discard()
+
+    def _set_aside(self, destination: Path) -> Path | None:
+        """Give the file that has a name a hidden one besides; None where there is no file."""
+        if not os.path.lexists(destination):
+            return None
+        aside = destination.with_name(f"{_PREFIX}{secrets.token_hex(4)}")
+        self._cleanup.callback(_remove, aside)
+        try:
+            os.link(destination, aside)  # so that the name is never without a file
+        except OSError:  # not every disk has second names
+            destination.rename(aside)
+        return aside
 
     def discard(self) -> None:
         """Remove what has not been published."""
@@ -129,6 +144,14 @@ def _is_missing(path: Path) -> bool:
 def _remove(path: Path) -> None:
     with contextlib.suppress(OSError):
         path.unlink(missing_ok=True)
+
+
+def _restore(before: Path | None, destination: Path) -> None:
+    if before is None:
+        _remove(destination)
+        return
+    with contextlib.suppress(OSError):
+        before.replace(destination)
 
 
 def _remove_folder(folder: Path) -> None:

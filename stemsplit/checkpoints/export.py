@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from stemsplit.checkpoints.bags import Bag, format_bag
 from stemsplit.checkpoints.bundled import check_in_place
 from stemsplit.checkpoints.cache import Cache
 from stemsplit.checkpoints.obtain import ProgressSink, obtain
+from stemsplit.checkpoints.reading import SUFFIXES
 from stemsplit.checkpoints.replacing import replacing
 from stemsplit.checkpoints.resolve import resolve
 from stemsplit.checkpoints.resolved import ResolvedModel
@@ -58,10 +59,9 @@ def export_model(
     if precision not in PRECISIONS:
         raise ConfigError(f"--precision must be one of {', '.join(PRECISIONS)}; got {precision}.")
     model = resolve(name, repo=repo, cache=Cache(), offline=offline)
-    names = [plain_name(Path(member.id).stem) for member in model.members]
     return write_model(
         model,
-        names,
+        member_names(model),
         folder,
         precision=precision,
         licence=licence,
@@ -134,6 +134,27 @@ def _sources(
             weights = next(stored)
             weights.check()
             yield weights.path, True
+
+
+def member_names(model: ResolvedModel) -> list[str]:
+    """A name for the file of each network; different ones for different networks."""
+    ids = list(dict.fromkeys(member.id for member in model.members))
+    names = dict(zip(ids, numbered(map(_without_ending, ids)), strict=True))
+    return [names[member.id] for member in model.members]
+
+
+def _without_ending(weights_id: str) -> str:
+    path = Path(weights_id)
+    return plain_name(path.stem if path.suffix.lower() in SUFFIXES else weights_id)
+
+
+def numbered(names: Iterable[str]) -> list[str]:
+    """The names, with a number behind those that were there before."""
+    found: list[str] = []
+    for name in names:
+        same = sum(other == name or other.startswith(f"{name}.") for other in found)
+        found.append(f"{name}.{same + 1}" if same else name)
+    return found
 
 
 def plain_name(name: str) -> str:

@@ -217,9 +217,16 @@ def add_model(
     if not path.exists():
         raise UnknownModelError(f"There is no file {path} to register.")
     model = without_repeats(model_at(path))
-    members = [_registered(member, f"user-{name}-{i}") for i, member in enumerate(model.members)]
-    for source, member in zip(model.members, members, strict=True):
-        _copy_in(cache, source, member)
+    members = [_registered(member, name, place) for place, member in enumerate(model.members)]
+    kept = set(before.members if before else ())
+    try:
+        for source, member in zip(model.members, members, strict=True):
+            _copy_in(cache, source, member)
+    except BaseException:  # the earlier model stays whole
+        for member in members:
+            if member.id not in kept:
+                _remove_weights(cache, member.id)
+        raise
     stored = StoredModel(
         name=name,
         kind="registered",
@@ -236,7 +243,7 @@ def add_model(
         origin=str(path.absolute()),
     )
     cache.store_model(stored)
-    for leftover in set(before.members if before else ()) - set(stored.members):
+    for leftover in kept - set(stored.members):
         _remove_weights(cache, leftover)
     return describe(from_stored(stored), cache)
 
@@ -258,9 +265,10 @@ def _check_name(name: str, *, is_taken: bool) -> None:
         )
 
 
-def _registered(member: Member, weights_id: str) -> Member:
+def _registered(member: Member, name: str, place: int) -> Member:
+    """A member of a registered model, with a name of its own for every file it may come from."""
     return Member(
-        id=weights_id,
+        id=f"user-{name}-{place}-{sha256_of(_file_of(member))[:8]}",
         architecture=member.architecture,
         licence=member.licence,
         trained_on=member.trained_on,
@@ -269,13 +277,18 @@ def _registered(member: Member, weights_id: str) -> Member:
 
 
 def _copy_in(cache: Cache, source: Member, member: Member) -> None:
-    if source.path is None:
-        raise CheckpointError(f"{source.id} is no file.")
+    path = _file_of(source)
     with cache.lock(member.id):
         convert_into(
             cache,
             member,
-            source.path,
-            origin=str(source.path.absolute()),
-            origin_sha256=sha256_of(source.path),
+            path,
+            origin=str(path.absolute()),
+            origin_sha256=sha256_of(path),
         )
+
+
+def _file_of(member: Member) -> Path:
+    if member.path is None:
+        raise CheckpointError(f"{member.id} is no file.")
+    return member.path

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from stemsplit.checkpoints.export import plain_name, write_model, write_text
+from stemsplit.checkpoints.export import member_names, plain_name, write_model, write_text
 from stemsplit.checkpoints.obtain import ProgressSink
 from stemsplit.checkpoints.resolve import resolve
 from stemsplit.checkpoints.resolved import ResolvedModel
@@ -93,7 +93,7 @@ def publish(
     terms = _check(model, folder, repository, licence)
     said = card(terms) if card else Card(text=_description(model, repository, terms))
     called = repository.partition("/")[2]
-    names = [plain_name(Path(member.id).stem) for member in model.members]
+    names = member_names(model)
     written = write_model(
         replace(model, name=called),
         names if len(names) > 1 else [called],

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from stemsplit.checkpoints.export import ExportedModel, plain_name, write_model
+from stemsplit.checkpoints.export import ExportedModel, numbered, plain_name, write_model
 from stemsplit.checkpoints.obtain import ProgressSink
 from stemsplit.checkpoints.resolve import resolve
 from stemsplit.checkpoints.resolved import Member, ResolvedModel
@@ -111,13 +111,10 @@ def _shares(model: ResolvedModel) -> list[tuple[float, ...]]:
 
 def _names(stems: Sequence[str], rows: Sequence[Sequence[float]]) -> list[str]:
     """A name for each network: the stems that it has a say in, and a number where that is taken."""
-    names: list[str] = []
-    for row in rows:
-        given = (stem for stem, weight in zip(stems, row, strict=True) if weight)
-        plain = plain_name("-".join(given))
-        same = sum(name == plain or name.startswith(f"{plain}.") for name in names)
-        names.append(f"{plain}.{same + 1}" if same else plain)
-    return names
+    given = (
+        "-".join(stem for stem, weight in zip(stems, row, strict=True) if weight) for row in rows
+    )
+    return numbered(map(plain_name, given))
 
 
 def _words(value: object) -> str:

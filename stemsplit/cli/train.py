@@ -176,8 +176,11 @@ def train(
     if resume is None:
         chosen = chosen_recipe(recipe, network, data, stems, start, settings or [])
         chosen = with_music(chosen, *music, is_alone=not data)
-    if show_recipe and chosen is not None:
-        console.result(recipe_to_toml(chosen).rstrip())
+    if show_recipe:
+        from stemsplit.training.run_folder import RunFolder
+
+        shown = chosen or RunFolder(resume or Path()).read_recipe()
+        console.result(recipe_to_toml(shown).rstrip())
         return
     if resume is None and out is None:
         raise ConfigError("Where shall the run be kept? Name a folder with --out, as runs/nn.")

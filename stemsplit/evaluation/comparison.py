@@ -1,10 +1,13 @@
 """Is it still as good as it was, and good enough? Imports no torch."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from stemsplit.checkpoints.published import ALL_STEMS
 from stemsplit.errors import ConfigError, DatasetError, suggest
 from stemsplit.evaluation.results import CandidateResult, EvaluationResult
 from stemsplit.evaluation.run_options import headline
@@ -58,7 +61,12 @@ def compare_results(new: EvaluationResult, old: EvaluationResult) -> Comparison:
     Raises:
         DatasetError: they measured something else.
     """
-    _check_comparable(new, old)
+    check_comparable(
+        old,
+        data=new.data.key,
+        metric=new.metric,
+        metric_options=new.metric_options,
+    )
     changes, missing = [], []
     for before in old.candidates:
         now = new.candidate(before.name)
@@ -80,8 +88,36 @@ def compare_results(new: EvaluationResult, old: EvaluationResult) -> Comparison:
     return Comparison(tuple(changes), tuple(missing))
 
 
+def check_comparable(
+    old: EvaluationResult, *, data: str, metric: str, metric_options: Mapping[str, Any]
+) -> None:
+    """Check that an evaluation can be compared with an earlier one.
+
+    Args:
+        old: the earlier one.
+        data: key of the data set, as `DataFacts.key` has it.
+        metric: by which they are compared.
+        metric_options: how it is measured.
+
+    Raises:
+        DatasetError: they measured something else.
+    """
+    if data != old.data.key:
+        raise DatasetError(
+            f"--compare: the earlier evaluation is of {old.data.key}, this one of {data}."
+        )
+    if metric not in old.metric_options["metrics"]:
+        raise DatasetError(f"--compare: the earlier evaluation did not measure {metric}.")
+    for name in ("window_seconds", "hop_seconds", "filter_taps"):
+        if metric_options[name] != old.metric_options[name]:
+            raise DatasetError(
+                f"--compare: the earlier evaluation had a {name} of {old.metric_options[name]:g},"
+                f" this one has {metric_options[name]:g}."
+            )
+
+
 def check_floors(result: EvaluationResult, floors: Mapping[str, float]) -> tuple[Shortfall, ...]:
-    """The stems of any candidate that do not reach their floor.
+    """The stems of any candidate that do not reach their floor, which no value does not either.
 
     Args:
         result: what was found.
@@ -90,21 +126,35 @@ def check_floors(result: EvaluationResult, floors: Mapping[str, float]) -> tuple
     Raises:
         ConfigError: there is no such stem.
     """
-    rows = summary_rows(result)
-    known = tuple(dict.fromkeys(row.stem for row in rows)) or result.stems
-    for stem in floors:
-        if known and stem not in known:
-            raise ConfigError(
-                f"--fail-under: {stem!r} was not scored.{suggest(stem, known)}"
-                f" There are {', '.join(known)}."
-            )
-    values = {(row.candidate, row.stem): row.headline for row in rows}
+    check_floor_names(floors, result.stems)
+    values = {(row.candidate, row.stem): row.headline for row in summary_rows(result)}
+    if len(result.stems) == 1:  # there is no row of all then
+        values |= {(name, ALL_STEMS): value for (name, stem), value in values.items()}
     return tuple(
         Shortfall(candidate=one.name, stem=stem, value=values.get((one.name, stem)), floor=floor)
         for one in result.candidates
         for stem, floor in floors.items()
-        if (one.name, stem) not in values or values[one.name, stem] < floor
+        if not values.get((one.name, stem), -math.inf) >= floor
     )
+
+
+def check_floor_names(floors: Iterable[str], stems: Sequence[str]) -> None:
+    """Check that floors are of stems that are scored.
+
+    Args:
+        floors: stems, or ``all``.
+        stems: that are scored; with none of them nothing is refused, as every track failed.
+
+    Raises:
+        ConfigError: there is no such stem.
+    """
+    known = (*stems, ALL_STEMS)
+    for stem in floors:
+        if stems and stem not in known:
+            raise ConfigError(
+                f"--fail-under: {stem!r} is not scored.{suggest(stem, known)}"
+                f" There are {', '.join(known)}."
+            )
 
 
 def parse_floors(texts: Sequence[str]) -> dict[str, float]:
@@ -143,18 +193,3 @@ def _difference(
         before.values(stem, new.metric, tracks),
         seed=new.seed,
     )
-
-
-def _check_comparable(new: EvaluationResult, old: EvaluationResult) -> None:
-    if (new.data.name, new.data.split) != (old.data.name, old.data.split):
-        raise DatasetError(
-            f"--compare: the earlier evaluation is of {old.data.key}, this one of {new.data.key}."
-        )
-    if new.metric not in old.metric_options["metrics"]:
-        raise DatasetError(f"--compare: the earlier evaluation did not measure {new.metric}.")
-    for name in ("window_seconds", "hop_seconds", "filter_taps"):
-        if new.metric_options[name] != old.metric_options[name]:
-            raise DatasetError(
-                f"--compare: the earlier evaluation had a {name} of {old.metric_options[name]:g},"
-                f" this one has {new.metric_options[name]:g}."
-            )

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,21 @@ from stemsplit.evaluation.candidates import (
     LoadSeparator,
     ModelCandidate,
 )
-from stemsplit.evaluation.comparison import check_floors, compare_results
+from stemsplit.evaluation.comparison import (
+    check_comparable,
+    check_floor_names,
+    check_floors,
+    compare_results,
+)
 from stemsplit.evaluation.data.dataset import Dataset
 from stemsplit.evaluation.data.find import open_dataset
 from stemsplit.evaluation.estimates import find_estimates
 from stemsplit.evaluation.events import EvaluationSink
 from stemsplit.evaluation.output import Findings, check_folder, write_files
-from stemsplit.evaluation.results import read_result
+from stemsplit.evaluation.results import EvaluationResult, read_result
 from stemsplit.evaluation.run_options import TRACKS_NAME, EvaluationOptions
 from stemsplit.evaluation.runner import Evaluation, evaluate
+from stemsplit.evaluation.stem_plan import plan_stems
 from stemsplit.evaluation.store import ResultStore
 from stemsplit.separation.options import SeparationOptions
 
@@ -64,8 +70,13 @@ class Session:
     dataset: Dataset
     models: tuple[ModelDescription, ...]
     estimates: tuple[EstimatesCandidate, ...]
-    old: Any = None
+    old: EvaluationResult | None = None
     """The earlier evaluation to compare with."""
+
+    @property
+    def options(self) -> SeparationOptions:
+        """How the models are run."""
+        return replace(self.request.separation, two_stems=self.request.evaluation.two_stems)
 
     def candidates(self, load: LoadSeparator) -> tuple[Candidate, ...]:
         """What is evaluated.
@@ -73,7 +84,7 @@ class Session:
         Args:
             load: loads the model of a name with options.
         """
-        options = replace(self.request.separation, two_stems=self.request.evaluation.two_stems)
+        options = self.options
         names = _distinct([model.name for model in self.models])
         models = [
             ModelCandidate(name, model, options, _named(load, given))
@@ -86,8 +97,8 @@ def prepare(request: Request) -> Session:
     """Check everything that can be checked before any work.
 
     Raises:
-        StemsplitError: a model, the data set, the finished stems, the earlier evaluation or the
-            output folder cannot be used.
+        StemsplitError: a model, the data set, the finished stems, the earlier evaluation, a floor
+            or the output folder cannot be used.
     """
     models = tuple(
         describe_model(name, repo=request.repo, offline=request.offline) for name in request.models
@@ -108,6 +119,7 @@ def prepare(request: Request) -> Session:
         old=old,
     )
     _check_baseline(request.evaluation.baseline, session)
+    _check_judgements(session)
     return session
 
 
@@ -164,6 +176,27 @@ def _estimates(folders: Iterable[Path], dataset: Dataset) -> Iterable[EstimatesC
     names = _distinct([name for name, _, _ in found])
     for name, (_, folder, files) in zip(names, found, strict=True):
         yield EstimatesCandidate(name, folder, files)
+
+
+def _check_judgements(session: Session) -> None:
+    """Find out now what could not be compared or held against a floor after hours of work."""
+    request, dataset = session.request, session.dataset
+    options = request.evaluation
+    have = {one.name: session.options.output_stems(one.name, one.stems) for one in session.models}
+    plans = plan_stems(
+        dataset.stems,
+        {**have, **{one.name: one.stems for one in session.estimates}},
+        wanted=options.stems,
+        two_stems=options.two_stems,
+    )
+    check_floor_names(request.floors, next(iter(plans.values())).stems)
+    if session.old is not None:
+        check_comparable(
+            session.old,
+            data=f"{dataset.name}:{dataset.split}",
+            metric=options.metric,
+            metric_options=asdict(options.metrics),
+        )
 
 
 def _check_baseline(baseline: str | None, session: Session) -> None:

@@ -118,11 +118,11 @@ def compare(first: ArrayLike, second: ArrayLike, *, seed: int = 0) -> Difference
         seed: of the resampling.
 
     Returns:
-        First minus second; None where no track has a finite value of both.
+        First minus second; None where there is a stem of which no track has a finite value of both.
     """
     with np.errstate(invalid="ignore"):  # infinity minus infinity
         gaps = _rows(np.asarray(first, np.float64) - np.asarray(second, np.float64))
-    if not gaps.size:
+    if np.isnan(gaps).all(axis=0).any():
         return None
     return Difference(
         count=len(gaps),

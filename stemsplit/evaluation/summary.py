@@ -54,15 +54,17 @@ def summary_rows(result: EvaluationResult, metric: str | None = None) -> list[Ro
         metric: which one; None takes that of the result.
     """
     metric = metric or result.metric
+    unscored = _unscored(result, metric)
     found = []
     for candidate in result.candidates:
         pooled = aggregate(track.scores for track in candidate.tracks)
-        stems = candidate.stems
+        stems = tuple(stem for stem in candidate.stems if stem not in unscored)
         rows = [(ALL_STEMS, stems)] if len(stems) > 1 else []
         for stem, parts in [*rows, *((stem, (stem,)) for stem in stems)]:
             values = _values(candidate, parts, metric, result.data.tracks)
-            if np.isnan(values).all():
-                continue
+            is_finite = np.isfinite(values).any(axis=0)
+            if np.isnan(values).all() or is_finite.any() != is_finite.all():
+                continue  # nothing, or no mean over stems, as it has no value of one
             found.append(
                 Row(
                     candidate=candidate.name,
@@ -91,7 +93,7 @@ def summary_facts(result: EvaluationResult) -> list[dict[str, Any]]:
             **{key: getattr(row, key) for key in ("candidate", "stem", "metric")},
             **_plain(asdict(row.summary)),
             "pooled": _plain(asdict(row.pooled)) if row.pooled else None,
-            "difference_to_baseline": asdict(row.difference) if row.difference else None,
+            "difference_to_baseline": _plain(asdict(row.difference)) if row.difference else None,
             "published": [asdict(figure) for figure in row.published],
         }
         for metric in metrics_of(result)
@@ -108,6 +110,10 @@ def caveats(result: EvaluationResult) -> list[str]:
         lines.append(
             f"{silent:,} of {num_windows:,} windows have no value: a reference or an estimate is "
             "silent in them."
+        )
+    if unscored := _unscored(result, result.metric):
+        lines.append(
+            f"No track has a value of {', '.join(unscored)}, which {ALL_STEMS} leaves out."
         )
     for candidate in result.candidates:
         for stem in candidate.stems:
@@ -130,6 +136,18 @@ def _some(tracks: Sequence[str]) -> str:
     """The first of them by name, and how many there are."""
     named = ", ".join(tracks[:_NAMED])
     return named if len(tracks) <= _NAMED else f"{named} and {len(tracks) - _NAMED} more"
+
+
+def _unscored(result: EvaluationResult, metric: str) -> tuple[str, ...]:
+    """The stems of which no candidate has a value, since they are silent in all songs."""
+    return tuple(
+        stem
+        for stem in result.stems
+        if all(
+            np.isnan(one.values(stem, metric, result.data.tracks)).all()
+            for one in result.candidates
+        )
+    )
 
 
 def _values(
@@ -173,12 +191,18 @@ def _published(
 
 
 def _order(rows: Sequence[Row], result: EvaluationResult) -> list[str]:
-    """Names of the candidates, best first; those that have seen the songs come last."""
-    best: dict[str, float] = {}
+    """Names of the candidates, best first; last those without all stems, or that saw the songs."""
+    best: dict[str, Row] = {}
     for row in rows:
-        best.setdefault(row.candidate, row.headline)  # of `all`, or of the only stem
+        best.setdefault(row.candidate, row)  # of `all`, or of the only stem
+    has_all = any(row.stem == ALL_STEMS for row in rows)
     standing = {one.name: one.standing.is_ranked for one in result.candidates}
-    return sorted(best, key=lambda name: (not standing[name], -best[name]))
+
+    def rank(name: str) -> tuple[bool, bool, float]:
+        row = best[name]
+        return not standing[name], has_all and row.stem != ALL_STEMS, -row.headline
+
+    return sorted(best, key=rank)
 
 
 def _plain(facts: Mapping[str, Any]) -> dict[str, Any]:

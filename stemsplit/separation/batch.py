@@ -26,7 +26,6 @@ from stemsplit.separation.events import (
     ModelReady,
     Notice,
     SongFailed,
-    SongFinished,
     SongSkipped,
 )
 from stemsplit.separation.ledger import InputMark, Ledger, mark_input
@@ -186,6 +185,7 @@ def _run(
                 index=index,
                 make_inspector=make_inspector,
                 on_event=tell,
+                on_written=lambda: _record(ledger, job, plan, read.mark, separator.seed, tell),
             )
         except (Cancelled, DeviceError):
             raise
@@ -195,7 +195,6 @@ def _run(
         else:
             tally.finished += 1
             tally.duration_seconds += finished.duration_seconds
-            _record(ledger, job, finished, plan, read.mark, tell)
 
     with _ReadAhead(plan, separator) as songs:
         for index, (job, reading) in enumerate(songs):
@@ -254,9 +253,9 @@ def _await(reading: Future[_Reading], cancel: threading.Event) -> _Reading:
 def _record(
     ledger: Ledger,
     job: SongJob,
-    finished: SongFinished,
     plan: BatchPlan,
     mark: InputMark | None,
+    seed: int | None,
     on_event: EventSink,
 ) -> None:
     try:
@@ -265,7 +264,7 @@ def _record(
             source=job.source,
             mark=mark,
             settings=plan.settings,
-            about={"model": plan.model, "seed": finished.seed},
+            about={"model": plan.model, "seed": seed},
         )
     except OSError as error:
         message = f"{job.source}: done, but it will not be known as done next time: {error}"

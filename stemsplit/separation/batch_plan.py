@@ -14,7 +14,7 @@ from stemsplit.errors import (
     EncodeError,
     OutputConflictError,
 )
-from stemsplit.separation.collect import Song, collect, is_pipe
+from stemsplit.separation.collect import Song, collect, is_pipe, is_there, nearest_existing
 from stemsplit.separation.events import Notice
 from stemsplit.separation.ledger import Ledger, settings_digest
 from stemsplit.separation.naming import Naming, SongJob, Tags, Template, plan_jobs
@@ -139,7 +139,7 @@ def _is_current(ledger: Ledger, job: SongJob, settings: str) -> bool:
 
 
 def _check_writable(folder: Path) -> None:
-    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    existing = nearest_existing(folder)
     if not existing.is_dir():
         raise EncodeError(
             f"{existing}: is a file, so no results can go there; choose another --out."
@@ -158,7 +158,7 @@ def _check_in_the_way(jobs: Sequence[SongJob], ledger: Ledger) -> None:
         (path, job)
         for job in jobs
         for path in dict.fromkeys(job.files.values())
-        if path.exists() and not _may_replace(ledger, path, job)
+        if is_there(path) and not _may_replace(ledger, path, job)
     ]
     if not foreign:
         return
@@ -174,5 +174,6 @@ def _may_replace(ledger: Ledger, path: Path, job: SongJob) -> bool:
     made = ledger.find(path)
     if made is None:
         return False
-    same_source = made.source == str(job.source.absolute())
-    return same_source or (made.input is not None and made.input.fits(job.source))
+    if made.input is None:  # of a pipe, whose name says nothing of the song in it
+        return False
+    return made.source == str(job.source.absolute()) or made.input.fits(job.source)

@@ -24,6 +24,9 @@ _VIDEO = (  # .ts is left out: in a folder it is more often a program than a fil
 MEDIA_SUFFIXES = frozenset((*_AUDIO.split(), *_VIDEO.split()))
 
 
+_DEVICES = (Path("/dev"), Path("/dev/fd"))  # where a shell's <(...) lies
+
+
 @dataclass(frozen=True)
 class Song:
     """One input to separate."""
@@ -37,7 +40,7 @@ class Song:
     @property
     def track(self) -> str:
         """The name of the song for its results."""
-        if self.source == STANDARD_INPUT or self.source.parts[:2] == (os.sep, "dev"):
+        if self.source == STANDARD_INPUT or self.source.parent in _DEVICES:
             return "stdin"
         return self.source.stem
 
@@ -137,6 +140,16 @@ def is_pipe(path: Path) -> bool:
         return path == STANDARD_INPUT or not stat.S_ISREG(path.stat().st_mode)
     except OSError:
         return False
+
+
+def is_there(path: Path) -> bool:
+    """Whether a path exists, as far as one may know: below a closed folder nothing does."""
+    return os.path.exists(path)  # noqa: PTH110 (Path's raises where a folder is closed)
+
+
+def nearest_existing(path: Path) -> Path:
+    """The path itself, or the nearest folder above it that exists."""
+    return next(one for one in (path, *path.absolute().parents) if is_there(one))
 
 
 def _find(text: str) -> Path | None:

@@ -21,7 +21,7 @@ from stemsplit.audio.formats import OutputFormat
 from stemsplit.audio.probe import AudioInfo, probe
 from stemsplit.errors import AudioError
 from stemsplit.separation.batch_plan import BatchPlan
-from stemsplit.separation.collect import is_pipe
+from stemsplit.separation.collect import is_pipe, nearest_existing
 from stemsplit.separation.events import (
     Event,
     EventSink,
@@ -208,8 +208,7 @@ def stem_bytes(
 
 def free_disk_bytes(folder: Path) -> int:
     """Free room on the disk that holds `folder`, which need not exist yet."""
-    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    return shutil.disk_usage(existing).free
+    return shutil.disk_usage(nearest_existing(folder)).free
 
 
 def peak_memory_bytes() -> int | None:

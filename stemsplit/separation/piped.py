@@ -3,33 +3,32 @@
 A song is read twice, for its statistics and to be separated.
 """
 
+import contextlib
+import shutil
 import sys
 import tempfile
 import threading
+import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import BinaryIO
 
 from stemsplit.errors import AudioError, Cancelled, DecodeError
-from stemsplit.separation.collect import STANDARD_INPUT, is_pipe
+from stemsplit.separation.collect import STANDARD_INPUT, Song, is_pipe
 
 _BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
 class SpooledInput:
-    """A file that can be read any number of times."""
+    """A file that can be read any number of times; a temporary copy is deleted with this object."""
 
     path: Path
 
-    copy: IO[bytes] | None = None
-    """The temporary copy behind `path`, deleted with this object; None for an ordinary file."""
-
 
 def spool_if_pipe(path: Path, cancel: threading.Event) -> SpooledInput:
-    """An ordinary file as it is, a pipe as a temporary copy.
+    """An ordinary file as it is, a pipe as a temporary copy that is called as the song is.
 
     Raises:
         DecodeError: the pipe breaks, or the disk for temporary files is full.
@@ -37,26 +36,27 @@ def spool_if_pipe(path: Path, cancel: threading.Event) -> SpooledInput:
     """
     if not is_pipe(path) or path.is_dir():
         return SpooledInput(path)
-    copy = tempfile.NamedTemporaryFile(prefix="stemsplit-")  # noqa: SIM115 (lives as long as the result)
-    try:
-        if path == STANDARD_INPUT:
-            _copy(sys.stdin.buffer, copy, cancel)
-        else:
-            with path.open("rb") as pipe:
-                _copy(pipe, copy, cancel)
-        copy.flush()
-    except OSError as error:
-        copy.close()
-        raise DecodeError(
-            f"Cannot read {path}: {error.strerror or error}. Save the audio to a file first."
-        ) from error
-    except Cancelled:
-        copy.close()
-        raise
-    return SpooledInput(Path(copy.name), copy)
+    with contextlib.ExitStack() as undo:
+        try:
+            folder = Path(tempfile.mkdtemp(prefix="stemsplit-"))
+            undo.callback(shutil.rmtree, folder, ignore_errors=True)
+            copy = folder / Song(path).track
+            with copy.open("wb") as target:
+                if path == STANDARD_INPUT:
+                    _copy(sys.stdin.buffer, target, cancel)
+                else:
+                    with path.open("rb") as pipe:
+                        _copy(pipe, target, cancel)
+        except OSError as error:
+            raise DecodeError(
+                f"Cannot read {path}: {error.strerror or error}. Save the audio to a file first."
+            ) from error
+        spooled = SpooledInput(copy)
+        weakref.finalize(spooled, undo.pop_all().close)
+        return spooled
 
 
-@contextmanager
+@contextlib.contextmanager
 def called(path: Path, spooled: SpooledInput) -> Iterator[None]:
     """Let errors speak of the pipe that the user named, not of its copy."""
     try:
@@ -65,7 +65,7 @@ def called(path: Path, spooled: SpooledInput) -> Iterator[None]:
         raise type(error)(str(error).replace(str(spooled.path), str(path))) from error
 
 
-def _copy(source: BinaryIO | IO[bytes], target: IO[bytes], cancel: threading.Event) -> None:
+def _copy(source: BinaryIO, target: BinaryIO, cancel: threading.Event) -> None:
     while block := source.read(_BLOCK_BYTES):
         if cancel.is_set():
             raise Cancelled("Stopped.")

@@ -54,6 +54,7 @@ def separate_song(
     index: int = 0,
     make_inspector: MakeInspector | None = None,
     on_event: EventSink,
+    on_written: Callable[[], None] = lambda: None,
 ) -> SongFinished:
     """Separate a prepared song into files.
 
@@ -65,6 +66,7 @@ def separate_song(
         index: position in a batch, for the events.
         make_inspector: makes what judges the stems; None leaves them unjudged.
         on_event: told of the beginning, the progress and the end.
+        on_written: called as soon as the stems have their names, before they are looked at again.
 
     Returns:
         What was written.
@@ -83,6 +85,7 @@ def separate_song(
     inspector = None if make_inspector is None else make_inspector(separator, song)
     progress = _Progress(song, began, on_event)
     report, quality = _write(separator, song, files, audio_format, output, progress, inspector)
+    on_written()
     options = separator.options
     sums_up = options.exact_sum is not None or options.two_stems is not None
     finished = SongFinished(

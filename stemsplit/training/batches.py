@@ -4,12 +4,13 @@ Shapes: B batch, S stems, C audio channels, N samples.
 """
 
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset, default_collate
 
+from stemsplit.errors import StemsplitError
 from stemsplit.training.corpus import Corpus
 from stemsplit.training.distributed import Processes
 from stemsplit.training.excerpts import BatchNumbers, Excerpts
@@ -63,15 +64,46 @@ def read_batches(
         world=processes.world,
         offset=plan.first_excerpt(phase),
     )
-    return DataLoader(
-        excerpts,
-        batch_sampler=numbers,
-        num_workers=workers,
-        pin_memory=is_pinned,
-        worker_init_fn=_leave_signals_to_the_parent,
-        # The loader draws from it; from torch's own, a run that goes on would drop otherwise.
-        generator=torch.Generator(),
+    return _batches(
+        DataLoader(
+            _Told(excerpts),
+            batch_sampler=numbers,
+            num_workers=workers,
+            collate_fn=_collate,
+            pin_memory=is_pinned,
+            worker_init_fn=_leave_signals_to_the_parent,
+            # The loader draws from it; from torch's own, a run that goes on would drop otherwise.
+            generator=torch.Generator(),
+        )
     )
+
+
+class _Told(Dataset["Tensor | StemsplitError"]):
+    """Excerpts, or why there is none: what a worker raises comes with its traceback as the text."""
+
+    def __init__(self, excerpts: Excerpts) -> None:
+        self._excerpts = excerpts
+
+    def __getitem__(self, number: int) -> "Tensor | StemsplitError":
+        try:
+            return self._excerpts[number]
+        except StemsplitError as error:
+            return error
+
+
+def _collate(excerpts: "list[Tensor | StemsplitError]") -> "Tensor | StemsplitError":
+    for excerpt in excerpts:
+        if isinstance(excerpt, StemsplitError):
+            return excerpt
+    batch: Tensor = default_collate(excerpts)
+    return batch
+
+
+def _batches(loader: "Iterable[Tensor | StemsplitError]") -> Iterator[Tensor]:
+    for batch in loader:
+        if isinstance(batch, StemsplitError):
+            raise batch
+        yield batch
 
 
 def _leave_signals_to_the_parent(_: int) -> None:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeVar, cast
 
 import torch
@@ -19,6 +20,8 @@ from torch.nn.parallel import DistributedDataParallel
 from stemsplit.errors import ConfigError
 
 T = TypeVar("T")
+
+_PATIENCE = timedelta(hours=12)  # while the first process decodes a whole data set into the cache
 
 
 @dataclass(frozen=True)
@@ -104,11 +107,16 @@ def join_processes(device: torch.device) -> Iterator[Processes]:
     # Addresses of processes before a restart still stand in the store: each attempt has its own.
     store, rank, world = next(rendezvous("env://"))
     attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    is_cuda = device.type == "cuda"
+    if is_cuda:  # what is gathered as an object goes by the current GPU, which would be one for all
+        torch.cuda.set_device(device)
     torch.distributed.init_process_group(
-        "nccl" if device.type == "cuda" else "gloo",
+        "nccl" if is_cuda else "gloo",
         store=PrefixStore(f"attempt {attempt}", store),
         rank=rank,
         world_size=world,
+        timeout=_PATIENCE,
+        device_id=device if is_cuda else None,
     )
     try:
         yield processes

@@ -21,7 +21,7 @@ from stemsplit.training.events import HOLES
 from stemsplit.training.pretrain import Reconstruction
 from stemsplit.training.setup import TrainingPlan, as_trained
 from stemsplit.training.songs import Song
-from stemsplit.training.validation import Validation, stretch_of, validate
+from stemsplit.training.validation import Validation, read_stretches, validate
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Judge:
             network: as it is trained, wrapped or not.
 
         Raises:
-            AudioError: a song cannot be read.
+            AudioError: a song cannot be read, and the recipe skips none.
         """
         plan, section = self.plan, self.plan.recipe.validation
         final = as_trained(plan, build_network(plan.architecture, plan.config))
@@ -56,18 +56,21 @@ class Judge:
                 songs,
                 device=self.device,
                 max_seconds=section.max_seconds,
+                skip_broken=plan.recipe.data.skip_broken,
             )
         parts = self.processes.gather(mine.sdr_db)
         return Validation({name: scores for part in parts for name, scores in part.items()})
 
     @torch.no_grad()
     def _filled(self, network: Reconstruction, songs: Sequence[Song]) -> Validation:
-        plan = self.plan
+        plan, data = self.plan, self.plan.recipe.data
         max_seconds = plan.recipe.validation.max_seconds
         scores = {}
-        for song in songs:
-            mix = stretch_of(song, plan.config, max_seconds).sum(0)
-            if plan.recipe.data.normalize:
+        for song, stems in read_stretches(
+            songs, plan.config, max_seconds, skip_broken=data.skip_broken
+        ):
+            mix = stems.sum(0)
+            if data.normalize:
                 mix = mix / song.level
             # The same holes at every validation, in whatever process.
             generator = Generator().manual_seed(zlib.crc32(song.name.encode()))

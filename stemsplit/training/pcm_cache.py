@@ -53,14 +53,12 @@ class CachedSong:
         """See `stemsplit.training.songs.Song`."""
         return float(self.facts["level"])
 
-    @cached_property
-    def _samples(self) -> "np.memmap[Any, np.dtype[np.int16]]":
-        shape = tuple(self.facts["shape"])
-        return np.memmap(self.folder / "samples.pcm", dtype=np.int16, mode="r", shape=shape)
-
     def read(self, start: int, num_samples: int) -> Tensor:
         """See `stemsplit.training.songs.Song`."""
-        found = np.array(self._samples[:, :, start : start + num_samples], dtype=np.float32)
+        # Mapped anew each time: a set may have more songs than a process may have open files.
+        shape = tuple(self.facts["shape"])
+        samples = np.memmap(self.folder / "samples.pcm", dtype=np.int16, mode="r", shape=shape)
+        found = np.array(samples[:, :, start : start + num_samples], dtype=np.float32)
         stems = torch.from_numpy(found) * (self.facts["scale"] / FULL_SCALE)
         return torch.nn.functional.pad(stems, (0, num_samples - stems.shape[-1]))
 

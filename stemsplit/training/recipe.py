@@ -108,7 +108,7 @@ class DataSection:
     """Where they are kept; none takes a folder of the user's cache."""
 
     skip_broken: bool = False
-    """Go on without songs that cannot be read, with a warning."""
+    """Go on without songs that cannot be read, learnt or validated with, and warn."""
 
     def __post_init__(self) -> None:
         seconds = self.segment_seconds

@@ -34,7 +34,8 @@ class Repitch:
         """How long an excerpt must be before all changes: for shifts, and for the fastest tempo."""
         if not self._section.probability:
             return self._length
-        return math.ceil(self._length * self._section.tempo_high) + 1
+        fastest = max(1.0, self._section.tempo_high)  # most excerpts keep their tempo
+        return math.ceil(self._length * fastest) + 1
 
     def __call__(self, stems: Tensor, generator: Generator) -> Tensor:
         """One excerpt.

@@ -24,7 +24,6 @@ from stemsplit.training.optimizers import loaded_in
 from stemsplit.training.preflight import preflight
 from stemsplit.training.recipe import TrainingRecipe
 from stemsplit.training.recipe_files import (
-    load_recipe,
     recipe_hash,
     recipe_to_dict,
     recipe_to_toml,
@@ -149,11 +148,8 @@ def resume(
     Raises:
         TrainingError: the folder is not that of a run.
     """
-    folder = RunFolder(out)
-    if not folder.is_begun:
-        raise TrainingError(f"{out} is not the folder of a training run: it has no recipe.toml.")
+    recipe = RunFolder(out).read_recipe()
     options = RunOptions(out=out) if options is None else replace(options, out=out)
-    recipe = load_recipe(folder.recipe)
     return train(recipe, options, on_event=on_event, stop=stop, features=features)
 
 

@@ -25,7 +25,9 @@ from torch import Tensor
 
 from stemsplit.checkpoints.replacing import replacing
 from stemsplit.checkpoints.weights import CheckpointInfo, write_checkpoint
-from stemsplit.errors import CheckpointError, ConfigError
+from stemsplit.errors import CheckpointError, ConfigError, TrainingError
+from stemsplit.training.recipe import TrainingRecipe
+from stemsplit.training.recipe_files import load_recipe
 from stemsplit.training.state import BestCheckpoint
 
 BEST = "best.safetensors"
@@ -71,6 +73,19 @@ class RunFolder:
     def is_begun(self) -> bool:
         """Whether a run has written here."""
         return self.recipe.is_file()
+
+    def read_recipe(self) -> TrainingRecipe:
+        """The recipe of the run that has written here.
+
+        Raises:
+            TrainingError: there is none.
+            ConfigError: it cannot be read.
+        """
+        if not self.is_begun:
+            raise TrainingError(
+                f"{self.path} is not the folder of a training run: it has no recipe.toml."
+            )
+        return load_recipe(self.recipe)
 
     def begin(self, recipe_text: str) -> None:
         """Make the folder and write the recipe.

@@ -21,7 +21,8 @@ def run_hash(recipe: TrainingRecipe, architecture: str, config: ModelConfig) -> 
     """The same for runs of which one can go on with the states of the other.
 
     That is all that decides a step. How many epochs there are is not in it, so that a run can be
-    made longer; validation is where the learning rate follows its scores.
+    made longer; validation is where the learning rate follows its scores, and of its sources that
+    there are any, since songs are held back where there are none.
 
     Args:
         recipe: of the run.
@@ -32,6 +33,8 @@ def run_hash(recipe: TrainingRecipe, architecture: str, config: ModelConfig) -> 
     for name in _CHANGES_NOTHING:
         if name != "validation" or recipe.schedule.name != "plateau":
             plain.pop(name, None)
+    if recipe.validation.sources:
+        plain["holds_back_no_songs"] = True
     data = plain.pop("data", {})
     plain["data"] = {key: data[key] for key in data if key not in _CHANGES_NOTHING_OF_DATA}
     parts = [plain, architecture, departures(config)]

@@ -161,16 +161,17 @@ def _number(validation: ValidationSection) -> int:
 
 def _held_back(name: str, weight: float, tracks: Sequence[Track], where: str) -> Sides:
     """A tenth of the songs is for validation, one at least; the same whatever else is there."""
-    names = {track.name for track in tracks}
-    ranked = sorted(names, key=lambda one: hashlib.sha256(one.encode()).digest())
+    # Names that are told apart by spelling alone stay together, as `keep_apart` demands.
+    first = {_plain(name): name for name in sorted((track.name for track in tracks), reverse=True)}
+    ranked = sorted(first, key=lambda one: hashlib.sha256(first[one].encode()).digest())
     chosen = set(ranked[: max(1, round(_HELD_OUT * len(ranked)))])
-    learnt = tuple(track for track in tracks if track.name not in chosen)
+    learnt = tuple(track for track in tracks if _plain(track.name) not in chosen)
     if not learnt:
         raise DatasetError(
             f"{where} has one song only: at least two are needed, one to validate with."
         )
-    judged = tuple(track for track in tracks if track.name in chosen)
-    return Sides(name, weight, learnt, judged, tuple(sorted(chosen)))
+    judged = tuple(track for track in tracks if _plain(track.name) in chosen)
+    return Sides(name, weight, learnt, judged, tuple(sorted({track.name for track in judged})))
 
 
 def open_part(source: SourceSection) -> Dataset:

@@ -190,7 +190,8 @@ class Trainer:
         return learner
 
     def _new_learner(self, phase: Phase, network: nn.Module) -> Learner:
-        own = build_network(self.plan.architecture, phase.network.config)
+        with torch.random.fork_rng(devices=[]):  # dropout goes on as if none had been built
+            own = build_network(self.plan.architecture, phase.network.config)
         own.load_state_dict(network.state_dict())
         return build_learner(
             self.plan,
@@ -223,7 +224,9 @@ class Trainer:
             elif self._pace.is_settled and time.monotonic() - self._reported > _REPORT_SECONDS:
                 self._report()
             is_stopping = self.processes.any(self.stop.is_set(), self.device)
-            if is_epoch_end or is_stopping or time.monotonic() - self._saved > _SAVE_SECONDS:
+            is_late = time.monotonic() - self._saved > _SAVE_SECONDS
+            # All processes save together, and each has a clock of its own.
+            if is_epoch_end or is_stopping or self.processes.any(is_late, self.device):
                 self._save(learner)
             if is_stopping:
                 return False

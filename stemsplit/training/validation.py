@@ -6,6 +6,7 @@ Songs go through the same separation as a user's, and are scored by the same fun
 Shapes: S stems, C audio channels, N samples.
 """
 
+import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from stemsplit.checkpoints.load import LoadedMember, LoadedModel
+from stemsplit.errors import AudioError
 from stemsplit.evaluation.metrics import usdr
 from stemsplit.models.base import ModelConfig
 from stemsplit.separation.options import SeparationOptions
@@ -22,6 +24,8 @@ from stemsplit.separation.separator import Separator
 from stemsplit.training.songs import Song
 
 _SILENCE = 1e-8  # mean square below which a stem is not scored
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ def validate(
     *,
     device: torch.device,
     max_seconds: float | None = None,
+    skip_broken: bool = False,
     on_song: Callable[[int], None] | None = None,
 ) -> Validation:
     """Separate songs and score the stems.
@@ -66,17 +71,18 @@ def validate(
         songs: with the stems of `config`.
         device: where to compute.
         max_seconds: of every song, from its middle; None takes it whole.
+        skip_broken: leave out songs that cannot be read, with a warning.
         on_song: told how many songs are done.
 
     Raises:
-        AudioError: a song cannot be read.
+        AudioError: a song cannot be read, and none may be skipped.
     """
     separator = Separator(
         _as_model(network, architecture, config), SeparationOptions(device=str(device))
     )
     scores: dict[str, dict[str, float]] = {}
-    for done, song in enumerate(songs, start=1):
-        signals = stretch_of(song, config, max_seconds)
+    stretches = read_stretches(songs, config, max_seconds, skip_broken=skip_broken)
+    for done, (song, signals) in enumerate(stretches, start=1):
         separated = separator.separate(signals.sum(0), config.sample_rate).stems
         scores[song.name] = dict(_scores(config.stems, signals, separated))
         if on_song is not None:
@@ -84,8 +90,32 @@ def validate(
     return Validation(scores)
 
 
-def stretch_of(song: Song, config: ModelConfig, max_seconds: float | None) -> Tensor:
-    """(S + 1, C, N) of the middle of a song; all of it, if it is not longer than `max_seconds`."""
+def read_stretches(
+    songs: Sequence[Song], config: ModelConfig, max_seconds: float | None, *, skip_broken: bool
+) -> Iterator[tuple[Song, Tensor]]:
+    """Every song with the stems and the rest (S + 1, C, N) of its middle.
+
+    Args:
+        songs: to read.
+        config: whose sample rate they have.
+        max_seconds: of a song; None takes it whole.
+        skip_broken: leave out songs that cannot be read, with a warning.
+
+    Raises:
+        AudioError: a song cannot be read, and none may be skipped.
+    """
+    for song in songs:
+        try:
+            stretch = _stretch(song, config, max_seconds)
+        except AudioError as error:
+            if not skip_broken:
+                raise
+            _log.warning("Not validated with %s: %s", song.name, error)
+        else:
+            yield song, stretch
+
+
+def _stretch(song: Song, config: ModelConfig, max_seconds: float | None) -> Tensor:
     length = song.num_samples
     if max_seconds is not None:
         length = min(length, round(max_seconds * config.sample_rate))

@@ -33,6 +33,12 @@ def test_a_long_wav_is_measured_by_its_64_bit_header(tmp_path: Path) -> None:
     assert missing_bytes(long) == 500
 
 
+def test_a_64_bit_header_cut_in_two_is_noticed(tmp_path: Path) -> None:
+    song = tmp_path / "song.wav"
+    song.write_bytes(b"RF64\xff\xff\xff\xffWAVEds64" + struct.pack("<I", 28) + bytes(6))
+    assert missing_bytes(song) == 10
+
+
 def test_chunks_after_the_sound_do_not_matter(tmp_path: Path) -> None:
     song = write_wav(tmp_path / "song.wav", music(RATE))
     song.write_bytes(song.read_bytes() + b"LIST" + struct.pack("<I", 4) + b"INFO")

@@ -1,5 +1,6 @@
 """What a file says about itself, and what is said about files that are not audio."""
 
+import errno
 import os
 import struct
 import sys
@@ -89,6 +90,25 @@ def test_matroska_states_the_length_of_the_sound_itself(tmp_path: Path) -> None:
     info = probe(film)
     assert info.duration_seconds == pytest.approx(0.5, abs=0.05)
     assert info.is_duration_exact
+
+
+def test_a_length_that_was_copied_from_elsewhere_is_not_believed(tmp_path: Path) -> None:
+    sound = write_wav(tmp_path / "sound.wav", music(RATE // 2))
+    clip = tmp_path / "clip.ogg"
+    ffmpeg("-i", sound, "-metadata:s:a:0", "DURATION=00:03:20.000000000", clip)
+    assert probe(clip).duration_seconds == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_file_that_cannot_be_read_on_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Path) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("stemsplit.audio.probe.missing_bytes", fail)
+    song = write_wav(tmp_path / "song.wav", music(RATE))
+    with pytest.raises(DecodeError, match=r"song\.wav: Input/output error"):
+        probe(song)
 
 
 def test_the_default_audio_stream_is_chosen_before_the_first(tmp_path: Path) -> None:

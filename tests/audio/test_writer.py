@@ -409,6 +409,47 @@ def test_a_renaming_that_fails_takes_the_others_back(
     assert left_over(tmp_path) == []
 
 
+def test_a_renaming_that_fails_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for stem in ("drums", "bass"):
+        (tmp_path / f"{stem}.wav").write_text(f"earlier {stem}")
+    plain = Path.replace
+
+    def only_drums(self: Path, target: Path) -> Path:
+        if target.name == "bass.wav" and self.stat().st_size > 100:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return plain(self, target)
+
+    monkeypatch.setattr(Path, "replace", only_drums)
+    with open_writer(tmp_path) as writer:
+        writer.write({"drums": music(5000), "bass": music(5000)})
+        with pytest.raises(EncodeError, match=r"bass.wav: Permission denied"):
+            writer.commit()
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "drums.wav": "earlier drums",
+        "bass.wav": "earlier bass",
+    }
+
+
+@pytest.mark.parametrize("has_second_names", [True, False])
+def test_what_was_there_is_replaced_without_leftovers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_second_names: bool
+) -> None:
+    (tmp_path / "drums.wav").write_text("earlier")
+    if not has_second_names:
+
+        def refuse(*_: object) -> None:
+            raise OSError(errno.EPERM, "Operation not permitted")
+
+        monkeypatch.setattr(os, "link", refuse)
+    with open_writer(tmp_path) as writer:
+        writer.write({"drums": music(5000), "bass": music(5000)})
+        writer.commit()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bass.wav", "drums.wav"]
+    assert (tmp_path / "drums.wav").stat().st_size > 5000
+
+
 def test_an_encoder_that_dies_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
     if sys.platform == "win32":
         pytest.skip("no such signal")

@@ -95,6 +95,19 @@ def test_registering_again_replaces_only_when_told(folder: Path) -> None:
     assert len(Cache().all_weights()) == 1
 
 
+def test_a_replacement_that_fails_leaves_the_earlier_model_whole(folder: Path) -> None:
+    add_model(folder, "mine")
+    before = load_model("mine").fingerprint
+    tiny.write_legacy(folder / "one.th", seed=3)
+    second = folder / "two.safetensors"
+    second.write_bytes(second.read_bytes()[:-100])
+    with pytest.raises(CheckpointError):
+        add_model(folder, "mine", is_replacing=True)
+    assert load_model("mine").fingerprint == before
+    assert_seed(load_model("mine"), 0, seed=1)
+    assert len(Cache().all_weights()) == 2
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
@@ -121,6 +134,17 @@ def test_a_faulty_model_is_not_registered(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UnsafeCheckpointError, match="pathlib"):
         add_model(folder, "mine")
     assert Cache().find_model("mine") is None
+
+
+def test_networks_of_a_model_with_a_dot_in_its_name_are_exported_apart(
+    folder: Path, tmp_path: Path
+) -> None:
+    add_model(folder, "mine.v2", licence="my own")
+    exported = export_model("mine.v2", tmp_path / "a")
+    assert len(set(exported.files)) == 3
+    model = load_model(str(tmp_path / "a"))
+    assert_seed(model, 0, seed=1)
+    assert_seed(model, 1, seed=2)
 
 
 def test_an_exported_model_is_read_back(folder: Path, tmp_path: Path) -> None:
@@ -168,7 +192,7 @@ def test_removing_forgets_a_registered_model(folder: Path) -> None:
     add_model(folder, "mine")
     stored = describe_model("mine").stored_bytes
     removed = remove_model("mine")
-    assert removed.weights == ("user-mine-0", "user-mine-1")
+    assert [one.rpartition("-")[0] for one in removed.weights] == ["user-mine-0", "user-mine-1"]
     assert removed.freed_bytes >= stored
     with pytest.raises(UnknownModelError):
         describe_model("mine")
@@ -178,9 +202,9 @@ def test_removing_forgets_a_registered_model(folder: Path) -> None:
 
 
 def test_weights_can_be_removed_by_their_identifier(folder: Path) -> None:
-    add_model(folder, "mine")
-    assert remove_model("user-mine-0").weights == ("user-mine-0",)
-    with pytest.raises(CheckpointError, match=r"user-mine-0 of mine are gone from the cache"):
+    first = add_model(folder, "mine").members[0].id
+    assert remove_model(first).weights == (first,)
+    with pytest.raises(CheckpointError, match=f"{first} of mine are gone from the cache"):
         load_model("mine")
 
 

@@ -243,6 +243,7 @@ def test_a_reference_of_another_length_is_a_line(
         (("--model", "MODEL", "--tracks", "0"), 2, "--tracks must be 1 or more"),
         (("--model", "MODEL", "--workers", "0"), 2, "--workers must be 1 or more"),
         (("--model", "MODEL", "--fail-under", "vocals"), 2, "write a stem and decibels"),
+        (("--model", "MODEL", "--fail-under", "vocal=1"), 2, "'vocal' is not scored"),
         (("--model", "MODEL", "--compare", "nothing.json"), 1, "Cannot read nothing.json"),
         (("--model", "MODEL", "--data", "nowhere"), 1, "nowhere"),
         (("--model", "MODEL", "--split", "left"), 1, "left"),
@@ -295,6 +296,7 @@ def test_other_measurements_are_not_compared(evaluate: Command, good: Path, fold
     )
     assert result.status == 1
     assert "window_seconds of 1" in result.err
+    assert not (folder / "x").exists()  # told before any work
 
 
 def test_the_table_of_windows_holds_every_value(

@@ -307,6 +307,24 @@ def test_standard_input(folder: Path, song: Path, tiny_model: Path) -> None:
     assert made(folder) == [f"tiny/stdin/{stem}.wav" for stem in sorted(STEMS_4)]
 
 
+def test_a_song_on_standard_input_does_not_replace_another(
+    folder: Path, song: Path, tiny_model: Path
+) -> None:
+    words = [sys.executable, "-m", "stemsplit", "-", "--model", str(tiny_model), "--quiet"]
+    runs = [
+        subprocess.run(
+            [*words, *more],
+            input=song.read_bytes(),
+            env=environment(folder / "cache"),
+            capture_output=True,
+            check=False,
+        )
+        for more in ((), (), ("--overwrite",))
+    ]
+    assert [run.returncode for run in runs] == [0, 1, 0]
+    assert b"is in the way" in runs[1].stderr
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="has no such signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_run_keeps_finished_songs_only(

@@ -106,6 +106,15 @@ def test_a_network_brings_its_recipe_along(stemsplit: Command) -> None:
     assert shown.out == stemsplit("train", "--show-recipe", "--recipe", "htdemucs_nn").out
 
 
+def test_the_recipe_of_a_run_is_shown_and_nothing_begun(stemsplit: Command, folder: Path) -> None:
+    shown = stemsplit("train", "--show-recipe", "--network", "htdemucs_nn")
+    run = folder / "run"
+    run.mkdir()
+    (run / "recipe.toml").write_text(shown.out)
+    assert stemsplit("train", "--resume", "run", "--show-recipe").out == shown.out
+    assert [path.name for path in run.iterdir()] == ["recipe.toml"]
+
+
 def test_events_are_objects(stemsplit: Command, recipe: Path) -> None:
     done = stemsplit("train", "--recipe", recipe, "--out", "out", "--set", "epochs=1", "--json")
     kinds = [line["event"] for line in done.objects]

@@ -1,5 +1,7 @@
 """Losses against an earlier evaluation, and floors."""
 
+import math
+
 import pytest
 
 from stemsplit.errors import ConfigError, DatasetError
@@ -70,7 +72,7 @@ def test_what_lies_below_its_floor_is_named() -> None:
     assert floor_words(found[0], "sdr") == (
         "m: vocals has 8.00 dB of median sdr, below the 8.5 dB of --fail-under."
     )
-    with pytest.raises(ConfigError, match="'vocal' was not scored"):
+    with pytest.raises(ConfigError, match="'vocal' is not scored"):
         check_floors(result(), {"vocal": 1.0})
 
 
@@ -79,3 +81,15 @@ def test_a_candidate_without_any_score_is_below_every_floor() -> None:
     found = check_floors(both, {"vocals": 8.0})
     assert [(one.candidate, one.value) for one in found] == [("none", None)]
     assert "has nothing of median sdr" in floor_words(found[0], "sdr")
+
+
+def test_of_one_stem_all_is_that_stem() -> None:
+    one = make_result(make_candidate("m", {"a": {"vocals": [9.0]}}))
+    assert check_floors(one, {"all": 8.0}) == ()
+    assert [found.value for found in check_floors(one, {"all": 9.5})] == [9.0]
+
+
+def test_a_candidate_without_a_value_of_one_stem_does_not_pass_for_all() -> None:
+    mute = make_candidate("mute", {"a": {"vocals": [math.nan], "drums": [20.0]}})
+    found = check_floors(make_result(mute, *result().candidates), {"all": 1.0})
+    assert [(one.candidate, one.value) for one in found] == [("mute", None)]

@@ -106,6 +106,13 @@ def test_splits_have_several_spellings(tmp_path: Path) -> None:
     assert [track.split for track in dataset] == ["train", "valid", "test"]
 
 
+def test_songs_of_one_name_in_several_splits_are_told_apart(tmp_path: Path) -> None:
+    for name in ("train/a", "train/b", "valid/a"):
+        write_song(tmp_path / name, song())
+    assert names(read_layout(tmp_path, "all")) == ["a (train)", "b", "a (valid)"]
+    assert names(read_layout(tmp_path, "train")) == ["a", "b"]
+
+
 def test_moisesdb(tmp_path: Path) -> None:
     first, second = song()["vocals"], song(0.5)["bass"]
     for place, title in enumerate(("One", "Two", "Two")):

@@ -138,3 +138,19 @@ def test_what_limits_the_numbers_is_said(metric: Metric, says_loose: bool) -> No
     assert lines[0].startswith("4 of 8 windows have no value")
     assert lines[1] == "m: bass, true or estimated, is silent throughout in a, b, c and 1 more."
     assert ("hardly determined" in " ".join(lines)) is says_loose
+
+
+def test_a_stem_that_is_silent_in_all_songs_is_left_out_of_all() -> None:
+    tracks = {"a": {"vocals": [math.nan], "bass": [2.0], "drums": [4.0]}}
+    result = make_result(make_candidate("m", tracks))
+    assert [one.stem for one in summary_rows(result)] == ["all", "bass", "drums"]
+    assert row(result, "m", "all").summary.mean == 3.0
+    assert caveats(result) == ["No track has a value of vocals, which all leaves out."]
+
+
+def test_without_a_value_of_a_stem_that_others_have_there_is_no_mean_over_stems() -> None:
+    whole = make_candidate("whole", {"a": {"vocals": [1.0], "bass": [2.0]}})
+    mute = make_candidate("mute", {"a": {"vocals": [math.nan], "bass": [9.0]}})
+    result = make_result(mute, whole, baseline="whole")
+    found = [(one.candidate, one.stem) for one in summary_rows(result)]
+    assert found == [("whole", "all"), ("whole", "vocals"), ("whole", "bass"), ("mute", "bass")]

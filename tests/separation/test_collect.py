@@ -111,6 +111,7 @@ def test_a_named_pipe_is_taken_and_known_as_one(music: Path) -> None:
     assert sources("music/stream.fifo") == ["music/stream.fifo"]
     assert is_pipe(music / "stream.fifo")
     assert Song(Path("/dev/fd/63")).track == "stdin"
+    assert Song(Path("/dev/shm/song.wav")).track == "song"
 
 
 @pytest.mark.parametrize(

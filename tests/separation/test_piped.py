@@ -38,7 +38,8 @@ def test_standard_input_becomes_a_file_that_goes_with_its_owner(
     standard_input(monkeypatch, io.BytesIO(b"music" * 1000))
     spooled = spool_if_pipe(Path("-"), threading.Event())
     assert spooled.path.read_bytes() == b"music" * 1000
-    assert spooled.path.parent == temporary
+    assert spooled.path.parent.parent == temporary
+    assert spooled.path.name == "stdin"  # which becomes the title of its stems
     del spooled
     gc.collect()
     assert list(temporary.iterdir()) == []

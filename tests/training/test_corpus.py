@@ -67,6 +67,16 @@ def test_of_a_set_without_parts_a_tenth_is_kept_back_and_named(tmp_path: Path) -
     assert names(open_sets(tmp_path)) == (learnt, judged)
 
 
+def test_songs_told_apart_by_spelling_alone_are_kept_back_together(tmp_path: Path) -> None:
+    for number in range(6):
+        for name in (f"{number:02} Intro", f"{number:02} - intro"):
+            write_song(tmp_path / name, {"vocals": tones(0.1)["vocals"]})
+    learnt, judged = names(open_sets(tmp_path))
+    assert len(judged) == 2
+    assert judged[0][:2] == judged[1][:2]
+    assert len(learnt) == 10
+
+
 def test_the_fourteen_songs_of_musdb_are_kept_back(tmp_path: Path) -> None:
     held_back = sorted(VALIDATION_TRACKS)[0]
     write_set(tmp_path / "train", held_back, "Some Band - Some Song")

@@ -95,3 +95,12 @@ def test_memory_does_not_grow_with_a_song(tmp_path: Path) -> None:
     assert peak < 4 * 1_048_576 * 4 + 1e6
     read = CachedSong("song", tmp_path / "song").read(39 * 40_000, 40_000)
     torch.testing.assert_close(read, piece, rtol=0, atol=HALF_A_STEP)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts open files in /proc")
+def test_a_cached_song_keeps_no_file_open(tmp_path: Path) -> None:
+    cached = PcmCache(tmp_path / "cache").get(song_of(tmp_path))
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    stems = cached.read(0, 100)
+    assert stems.abs().max() > 0
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

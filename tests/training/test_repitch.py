@@ -101,6 +101,13 @@ def test_enough_is_read_for_the_fastest_tempo_and_the_shift() -> None:
     assert changed[..., -100:].abs().mean() > 0.1  # music to the end
 
 
+def test_enough_is_read_for_what_keeps_its_tempo_beside_slower_music() -> None:
+    change = build(probability=0.5, tempo_low=0.8, tempo_high=0.9)
+    excerpt = tones(change.samples_to_read)
+    lengths = {change(excerpt, Generator().manual_seed(seed)).shape[-1] for seed in range(10)}
+    assert lengths == {RATE}
+
+
 def test_without_probability_an_excerpt_is_neither_read_longer_nor_changed() -> None:
     change = build(probability=0.0, shift=0.5)
     assert change.samples_to_read == RATE + RATE // 2

@@ -1,15 +1,17 @@
 """A training from its recipe to weights that separate."""
 
 import json
+import shutil
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from stemsplit.checkpoints.load import load_model
-from stemsplit.errors import ConfigError, StemsplitError, TrainingError
+from stemsplit.errors import ConfigError, DecodeError, StemsplitError, TrainingError
 from stemsplit.separation.separator import Separator
 from stemsplit.training.batches import read_batches
 from stemsplit.training.corpus import open_corpus
@@ -22,6 +24,8 @@ from stemsplit.training.setup import plan_training
 from stemsplit.training.state import TrainingState, load_newest
 from tests.training.runs import run, tiny_recipe
 from tests.training.sets import RATE, STEMS, tones
+
+DROPOUT = 'network.overrides=["transformer={layers=1, heads=2, hidden=16, dropout=0.3}"]'
 
 
 def newest(out: Path) -> TrainingState:
@@ -106,7 +110,7 @@ def test_a_run_that_was_stopped_goes_on_bit_for_bit(
 ) -> None:
     settings = (
         *("augment.gain.probability=1", "augment.remix=1", "ema.steps=0.9"),
-        'network.overrides=["transformer={layers=1, heads=2, hidden=16, dropout=0.3}"]',
+        DROPOUT,
     )
     recipe = tiny_recipe(tmp_path, *settings, *more)
     _, events = run(recipe, tmp_path / "whole")
@@ -211,7 +215,7 @@ rewarm_steps = 2
 def test_phases_change_what_is_heard_and_survive_a_stop(tmp_path: Path) -> None:
     tiny_recipe(tmp_path)
     (tmp_path / "phases.toml").write_text(PHASES)
-    recipe = load_recipe(tmp_path / "phases.toml", ["ema.steps=0.5"])
+    recipe = load_recipe(tmp_path / "phases.toml", ["ema.steps=0.5", DROPOUT])
     whole, _ = run(recipe, tmp_path / "whole")
     assert whole.is_complete
 
@@ -253,3 +257,38 @@ def test_pitch_and_tempo_reach_what_is_heard(tmp_path: Path) -> None:
     assert first.shape == second.shape
     vocals = [torch.fft.rfft(batch[0, 3, 0]).abs().argmax().item() for batch in (first, second)]
     assert vocals[0] != vocals[1]  # a steady tone that has moved
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_song_that_breaks_off_is_told_in_one_line(tmp_path: Path, workers: int) -> None:
+    recipe = tiny_recipe(tmp_path, f"data.workers={workers}", "data.cache=false")
+    plan = plan_training(recipe)
+    corpus = open_corpus(recipe.data, recipe.validation, plan.config)
+    for song in (tmp_path / "music/train").iterdir():
+        _cut_short(song / "bass.wav")
+    batches = read_batches(
+        plan, corpus, plan.phases[0], range(1), processes=Processes(), workers=workers
+    )
+    with pytest.raises(DecodeError) as caught:
+        list(batches)
+    assert "bass.wav" in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_song_to_validate_with_that_breaks_off_is_fatal_or_left_out(tmp_path: Path) -> None:
+    recipe = tiny_recipe(tmp_path, "data.cache=false", "epochs=1")
+    shutil.copytree(tmp_path / "music/valid/judge", tmp_path / "music/valid/second")
+    _cut_short(tmp_path / "music/valid/judge/bass.wav")
+    with pytest.raises(DecodeError, match=r"bass\.wav"):
+        run(recipe, tmp_path / "strict")
+    lenient = replace(recipe, data=replace(recipe.data, skip_broken=True))
+    finished, events = run(lenient, tmp_path / "lenient")
+    assert finished.is_complete
+    (validated,) = [event for event in events if isinstance(event, Validated)]
+    assert validated.sdr_db > -50
+
+
+def _cut_short(path: Path) -> None:
+    """Leave out the end of a file whose header announces all of it."""
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,6 +41,12 @@ def test_what_changes_no_step_is_not_in_the_hash(override: str) -> None:
 )
 def test_what_changes_a_step_is_in_the_hash(override: str) -> None:
     assert hash_of(override) != hash_of()
+
+
+def test_whether_songs_are_held_back_is_in_the_hash(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text('extends = "tiny"\n[[validation.sources]]\npath = "judges"\n')
+    assert plan_training(load_recipe(own)).run_hash != hash_of()
 
 
 def test_validation_counts_where_the_learning_rate_follows_it() -> None:

@@ -16,7 +16,7 @@ class Track:
     """A song with its stems. Nothing is opened before it is asked for."""
 
     name: str
-    """Of the song; unique in its data set and split."""
+    """Of the song; unique in its data set."""
 
     split: str
     """The part of the data set it belongs to, such as train, valid or test; empty for none."""

@@ -12,7 +12,9 @@ Any audio format will do, and any names of stems. The mix may be missing; its fi
 or mix. What begins with a dot is not looked at.
 """
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from stemsplit.errors import DatasetError
@@ -64,8 +66,21 @@ def read_layout(path: Path, split: str | None = None) -> Dataset:
     tracks.sort(key=lambda track: (_SPLIT_ORDER.index(track.split), track.name))
     splits = tuple(dict.fromkeys(track.split for track in tracks if track.split))
     chosen = _choose_split(path, splits, split)
-    kept = tuple(track for track in tracks if not chosen or track.split in chosen.split("+"))
-    return Dataset(name=name, path=path, split=chosen, splits=splits, layout=layout, tracks=kept)
+    kept = [track for track in tracks if not chosen or track.split in chosen.split("+")]
+    return Dataset(
+        name=name, path=path, split=chosen, splits=splits, layout=layout, tracks=_distinct(kept)
+    )
+
+
+def _distinct(tracks: Sequence[Track]) -> tuple[Track, ...]:
+    """The tracks, with its split in the name where several splits have a song of one name."""
+    counts = Counter(track.name for track in tracks)
+    return tuple(
+        replace(track, name=f"{track.name} ({track.split})")
+        if counts[track.name] > 1 and track.split
+        else track
+        for track in tracks
+    )
 
 
 def _choose_split(path: Path, splits: Sequence[str], wanted: str | None) -> str:
