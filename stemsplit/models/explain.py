@@ -191,8 +191,13 @@ def _tfswa(config: TfswaConfig) -> Iterator[str]:
         "frequency": "along frequency",
         "windows": f"in shifted windows of {frames} frames and {bins} bins",
     }
-    attention = _list([kinds[part] for part in config.parts])
-    yield (f"Attention {attention}, with {config.heads} heads, at resolution {_list(with_blocks)}.")
+    if with_blocks and config.parts:
+        attention = _list([kinds[part] for part in config.parts])
+        yield (
+            f"Attention {attention}, with {config.heads} heads, at resolution {_list(with_blocks)}."
+        )
+    else:
+        yield "Without attention."
     yield {
         "sigmoid": "Predicts a mask from 0 to 1 per stem, which is laid over the mix.",
         "softmax": "Predicts masks that sum to 1 over the stems, which are laid over the mix.",

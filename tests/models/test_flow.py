@@ -14,6 +14,7 @@ from stemsplit.models.explain import explain
 from stemsplit.models.flow import draw_flow
 from stemsplit.models.hdemucs.config import HDemucsConfig
 from stemsplit.models.registry import build_network
+from stemsplit.models.tfswa.config import Stage, TfswaConfig
 from stemsplit.models.trace import Step, trace_network
 from tests.models.tiny import shrink
 
@@ -235,3 +236,7 @@ def test_what_is_said_follows_the_configuration() -> None:
     mono = replace(load_network("hdemucs_low").config, stems=("vocals",), channels=1)
     assert explain(mono)[0].startswith("Takes one channel at 8000 Hz")
     assert explain(mono)[0].endswith("gives one stem: vocals.")
+    paper = load_network("tfswa_resunet").config
+    assert isinstance(paper, TfswaConfig)
+    plain = replace(paper, stages=(*paper.stages[:-1], Stage(channels=384)))
+    assert "Without attention." in explain(plain)

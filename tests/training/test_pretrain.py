@@ -100,7 +100,14 @@ def test_targets_are_normalised_excerpt_by_excerpt(wrapped: Reconstruction) -> N
     torch.testing.assert_close(target.std(dim=(1, 2, 3)), torch.ones(2), atol=1e-3, rtol=0)
 
 
-def test_silence_has_a_finite_loss_and_gradient(wrapped: Reconstruction) -> None:
+@pytest.mark.parametrize("variant", [None, "tfswa_lite"])
+def test_silence_has_a_finite_loss_and_gradient(
+    wrapped: Reconstruction, variant: str | None
+) -> None:
+    if variant is not None:
+        architecture, config = find_variant(variant)
+        network = build_network(architecture, shrink(config))
+        wrapped = Reconstruction(network, SECTION, num_stems=len(config.stems))
     holes = wrapped.draw_holes(1, 1000, Generator().manual_seed(0))
     loss = wrapped(torch.zeros(1, 2, 1000), holes)
     assert torch.isfinite(loss)

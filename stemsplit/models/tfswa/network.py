@@ -54,7 +54,8 @@ class Tfswa(nn.Module):
             return self._stack(spectrum.abs())
         # One factor for all channels of a bin, so that they keep their balance.
         power = spectrum.abs().square().mean(dim=(1, 2), keepdim=True)
-        parts = torch.view_as_real(spectrum / (power.sqrt() + _EPS))
+        level = power.clamp(min=torch.finfo(power.dtype).tiny).sqrt()  # no slope at zero itself
+        parts = torch.view_as_real(spectrum / (level + _EPS))
         return self._stack(parts.permute(0, 1, 4, 2, 3).flatten(1, 2))
 
     def apply_prediction(self, predicted: Tensor, spectrum: Tensor) -> Tensor:

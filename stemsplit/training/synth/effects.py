@@ -119,7 +119,7 @@ def chorused(
 ) -> Signal:
     """A signal (2, N) with a copy that wavers in time, differently on either side."""
     num_samples = signal.shape[-1]
-    t = np.arange(num_samples, dtype=np.float32)
+    t = np.arange(num_samples, dtype=np.float64)  # single precision cannot tell parts of a sample
     found = np.empty_like(signal)
     for channel in range(2):
         turn = 2 * np.pi * rate_hz / SAMPLE_RATE * t + draw.uniform(0, 6)

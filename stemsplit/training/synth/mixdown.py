@@ -199,11 +199,13 @@ def master(
 
     Args:
         draw: of the treatment.
-        stems: at their levels beside each other; one at least is not silent.
+        stems: at their levels beside each other; if all are silent, they stay so.
         loudness_db: mean level of the mix, in dB of full scale.
     """
     done: dict[str, object] = {}
     made = dict(stems)
+    if not any(stem.any() for stem in made.values()):  # a short excerpt of a rest
+        return made, done
     if chance(draw, 0.3):  # tape, a room, an old record
         hiss = noise(draw, made["other"].size).reshape(2, -1)
         made["other"] = made["other"] + hiss * np.float32(10 ** (draw.uniform(-62, -44) / 20))

@@ -29,7 +29,8 @@ def sampled_note(
 ) -> Signal:
     """A note (2, N), loudest at 1 for the hardest velocity."""
     synth = _synth(sound.font, sound.bank, sound.program)
-    count, tail = samples(seconds), samples(release)
+    # Whole blocks: what was rendered of the last one and left out would be heard as a click.
+    count, tail = _BLOCK * -(-samples(seconds) // _BLOCK), samples(release)
     synth.sounds_off()
     synth.generate(_FADING)
     synth.noteon(0, pitch, max(1, min(127, round(127 * velocity**0.8))))

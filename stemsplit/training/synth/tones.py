@@ -40,7 +40,8 @@ def subtractive(
     """Detuned waves through a resonant low pass with an envelope of its own."""
     count = samples(seconds + v["release"])
     shape = ("saw", "square", "pulse", "triangle")[int(v["shape"])]
-    table = classic_table(shape, harmonics_below(frequency), round(0.1 + 0.3 * v["width"], 2))
+    width = round(0.1 + 0.3 * v["width"], 2) if shape == "pulse" else 0.5
+    table = classic_table(shape, harmonics_below(frequency), width)
     voices = int(v["voices"])
     sway = 1 + v["vibrato"] * np.sin(2 * np.pi * 5.2 * times(count)) * np.minimum(
         times(count) * 2, 1
@@ -67,14 +68,20 @@ def fm(
     count = samples(seconds + v["release"])
     phase = 2 * np.pi * phase_of(frequency, count)
     envelope = adsr(count, v["attack"], v["fall"], v["sustain"], v["release"])
-    # Sidebands stay below the Nyquist frequency.
-    room = max(0.0, (16_000 / frequency - 1) / max(v["ratio"], 0.5) - 1)
-    depth = min(v["index"] * (0.3 + velocity), room) * decay(count, v["bright_seconds"])
+    index = min(v["index"] * (0.3 + velocity), _fm_room(frequency, v["ratio"]))
+    depth = index * decay(count, v["bright_seconds"])
     body = np.sin(phase + depth * np.sin(phase * v["ratio"]))
-    tine = np.sin(phase + min(1.2 * velocity, room / 6) * np.sin(phase * round(v["ratio2"])))
+    ratio = round(v["ratio2"])
+    strike = min(1.2 * velocity, _fm_room(frequency, ratio))
+    tine = np.sin(phase + strike * np.sin(phase * ratio))
     ring = decay(count, v["tine_seconds"])
     wobble = 1 + v["tremolo"] * np.sin(2 * np.pi * 5 * times(count))
     return as_signal((body + v["tine"] * tine * ring) * envelope * wobble)
+
+
+def _fm_room(frequency: float, ratio: float) -> float:
+    """The greatest index of modulation whose sidebands stay below the Nyquist frequency."""
+    return max(0.0, (16_000 / frequency - 1) / max(ratio, 0.5) - 1)
 
 
 def string(

@@ -13,6 +13,7 @@ from stemsplit.training.synth.voices import VOICES, source_of
 _needs_font = pytest.mark.skipif(find("timgm") is None, reason="no SoundFont is installed")
 _needs_speech = pytest.mark.skipif(find("espeak") is None, reason="eSpeak NG is not installed")
 _PIANO = Sampled("timgm", 0, ("piano",))
+_ORGAN = Sampled("timgm", 16, ("organ",))
 _KIT = Sampled("timgm", 0, ("acoustic",), bank=128)
 
 
@@ -24,6 +25,16 @@ def test_a_sampled_note_is_in_tune_and_the_same_each_time() -> None:
     assert first.tobytes() == again.tobytes()
     spectrum = np.abs(np.fft.rfft(first.mean(axis=0)[:44_100]))
     assert abs(int(spectrum.argmax()) - 440) <= 3  # bins of 1 Hz
+
+
+@_needs_font
+@pytest.mark.parametrize("seconds", [0.2, 0.4, 0.8])
+def test_the_end_of_a_sampled_note_does_not_click(seconds: float) -> None:
+    made = sampled_note(_ORGAN, pitch=45, seconds=seconds, velocity=1)[0]
+    end = round(seconds * 44_100)
+    steps = np.abs(np.diff(made))
+    assert steps[end - 2000 : end - 100].max() > 1e-3  # it sounds
+    assert steps[end - 100 : end + 200].max() < 1.3 * steps[end - 2000 : end - 100].max()
 
 
 @_needs_font

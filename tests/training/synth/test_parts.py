@@ -11,6 +11,7 @@ from stemsplit.training.synth.effects import compression, convolved, equaliser, 
 from stemsplit.training.synth.form import make_frame
 from stemsplit.training.synth.kits import KITS, hit
 from stemsplit.training.synth.melody import write_vocals
+from stemsplit.training.synth.mixdown import master
 from stemsplit.training.synth.phonemes import LANGUAGES, Syllable, make_words
 from stemsplit.training.synth.score import Stroke
 from stemsplit.training.synth.signals import (
@@ -174,6 +175,36 @@ def test_waves_have_no_harmonics_beyond_those_asked_for() -> None:
     spectrum = np.abs(np.fft.rfft(classic_table("saw", 8)))
     assert spectrum[1:9].min() > 1e-2 * spectrum.max()
     assert spectrum[9:].max() < 1e-4 * spectrum.max()
+
+
+def _levels(sound: np.ndarray, *hertz: float) -> list[float]:
+    """Magnitudes of a second of sound at some frequencies."""
+    spectrum = np.abs(np.fft.rfft(sound[:SAMPLE_RATE] * np.hanning(SAMPLE_RATE)))
+    return [float(spectrum[round(one)]) for one in hertz]
+
+
+def test_a_square_wave_has_no_even_harmonics() -> None:
+    values = {**draw_values(np.random.default_rng(1), "stab"), "shape": 1.0, "width": 0.3}
+    values |= {"voices": 1.0, "sub": 0.0, "vibrato": 0.0, "cutoff": 19_000.0, "sustain": 1.0}
+    draw = np.random.default_rng(2)
+    sound = make_note(draw, "subtractive", values, frequency=220, seconds=1.2, velocity=0.8)
+    odd, even = _levels(sound, 660, 440)
+    assert even < 0.01 * odd
+
+
+def test_high_bells_have_no_mirrored_partials() -> None:
+    values = {**draw_values(np.random.default_rng(1), "toy piano"), "tine": 1.0, "ratio2": 15.0}
+    draw = np.random.default_rng(2)
+    sound = make_note(draw, "fm", values, frequency=2093, seconds=1.2, velocity=1.0)
+    tone, mirrored = _levels(sound, 2093, 44_100 - 16 * 2093)
+    assert mirrored < 1e-3 * tone
+
+
+def test_silence_is_mastered_to_silence() -> None:
+    stems = {name: np.zeros((2, 3000), np.float32) for name in ("drums", "other")}
+    for seed in range(8):
+        made, _ = master(np.random.default_rng(seed), stems, -14.0)
+        assert not any(stem.any() for stem in made.values())
 
 
 def test_what_lies_outside_a_track_is_cut_off() -> None:

@@ -7,13 +7,14 @@ from stemsplit.training.synth.grooves import GROOVES
 from stemsplit.training.synth.kits import KITS
 from stemsplit.training.synth.phonemes import LANGUAGES, PHONEMES
 from stemsplit.training.synth.sounds import DEFAULTS, SAMPLED, SAMPLED_KITS, SOUNDS
-from stemsplit.training.synth.sources import SOURCES
+from stemsplit.training.synth.sources import SOURCES, find
 from stemsplit.training.synth.speech import lines_of
 from stemsplit.training.synth.styles import STYLES
 from stemsplit.training.synth.tables import SPLITS, check_split, rows_of
 from stemsplit.training.synth.theory import PROGRESSIONS, SCALES
 from stemsplit.training.synth.tones import ENGINES
 from stemsplit.training.synth.voices import LINES, VOICES
+from tests.training.synth.soundfonts import recordings_of
 
 
 def test_styles_name_what_there_is_and_only_of_their_own_split() -> None:
@@ -43,6 +44,19 @@ def test_a_program_of_a_font_belongs_to_one_split() -> None:
         assert owners.setdefault(key, row.split) == row.split
 
 
+@pytest.mark.parametrize("font", sorted({row.font for row in SAMPLED.values()}))
+def test_a_recording_belongs_to_one_split(font: str) -> None:
+    if (path := find(font)) is None:
+        pytest.skip(f"{font} is not installed")
+    recordings = recordings_of(path)
+    owners: dict[tuple[int, int], str] = {}
+    for row in (*SAMPLED.values(), *SAMPLED_KITS.values()):
+        if row.font == font:
+            for recording in recordings[row.bank, row.program]:
+                assert owners.setdefault(recording, row.split) == row.split
+    assert len(owners) > 100
+
+
 def test_a_speaker_belongs_to_one_split() -> None:
     owners: dict[str, str] = {}
     for voice in VOICES.values():
@@ -53,7 +67,7 @@ def test_a_speaker_belongs_to_one_split() -> None:
 
 
 def test_every_split_has_rows_of_every_table() -> None:
-    for table in (STYLES, GROOVES, KITS, SOUNDS, SAMPLED, SAMPLED_KITS, VOICES):
+    for table in (STYLES, GROOVES, KITS, SOUNDS, SAMPLED, VOICES):
         counts = [len(rows_of(table, split)) for split in SPLITS]
         assert sum(counts) == len(table)
         assert min(counts) >= 2
