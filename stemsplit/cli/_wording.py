@@ -66,8 +66,11 @@ def _estimate_lines(event: RunEstimate) -> list[str]:
         f"This will take about {duration(event.work_seconds)} for {duration(event.audio_seconds)}"
         f" of audio, {memory}{size(event.disk_bytes)} of disk (judged by {basis})."
     ]
-    if event.disk_bytes > event.free_bytes:
-        lines.append(f"Warning: only {size(event.free_bytes)} of disk are free.")
+    if event.disk_bytes + event.waiting_bytes > event.free_bytes:
+        lines.append(
+            f"Warning: only {size(event.free_bytes)} of disk are free, and"
+            f" {size(event.waiting_bytes)} more are needed while a song is written."
+        )
     return lines
 
 

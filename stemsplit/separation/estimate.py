@@ -36,6 +36,7 @@ LONG_RUN_SECONDS = 60.0
 _WARM_UP_SECONDS = 2.0  # of work, before the speed of the present run is believed
 _MIN_SONG_SECONDS = 20.0  # of audio, before its speed is kept for later runs
 _SAMPLED_SONGS = 32  # of a large batch; the rest is taken to be like them, byte for byte
+_FLOAT_BYTES = 4
 _LOSSLESS_SHARE = 0.65  # of the uncompressed size that compressed lossless stems need, about
 
 
@@ -91,6 +92,8 @@ class Survey:
 
     audio_seconds: float
     disk_bytes: int
+    waiting_bytes: int
+    """Room that the stems of the longest song take besides, until their common level is known."""
 
 
 class Estimator:
@@ -167,6 +170,7 @@ class Estimator:
                 audio_seconds=found.audio_seconds,
                 work_seconds=seconds,
                 disk_bytes=found.disk_bytes,
+                waiting_bytes=found.waiting_bytes,
                 free_bytes=free_disk_bytes(self._plan.output.folder),
                 memory_bytes=measured.memory_bytes,
                 device_bytes=measured.device_bytes,
@@ -179,7 +183,7 @@ def survey(plan: BatchPlan) -> Survey:
     """Look at the songs of a batch; of a large one at a sample, the rest counts by its bytes."""
     sources = [job.source for job in plan.jobs if not is_pipe(job.source)]
     sample = sources[:: max(len(sources) // _SAMPLED_SONGS, 1)]
-    seconds = room = 0.0
+    seconds = room = waiting = 0.0
     for source in sample:
         try:
             info = probe(source)
@@ -188,9 +192,17 @@ def survey(plan: BatchPlan) -> Survey:
         length = _asked_seconds(info.duration_seconds or 0.0, plan.output)
         seconds += length
         room += stem_bytes(length, info, plan.output_format, num_stems=len(plan.stems))
+        if plan.output.clip == "shared":
+            waiting = max(waiting, _waiting_bytes(length, info, plan))
     share = _total_bytes(sample) / max(_total_bytes(sources), 1)
     scale = 1 / share if share else 0.0
-    return Survey(seconds * scale, int(room * scale))
+    return Survey(seconds * scale, int(room * scale), int(waiting))
+
+
+def _waiting_bytes(seconds: float, info: AudioInfo, plan: BatchPlan) -> float:
+    num_tracks = len(plan.stems) + plan.output_format.format.is_single_file
+    rate = plan.output_format.sample_rate_for(info.sample_rate)
+    return seconds * rate * min(info.channels, 2) * _FLOAT_BYTES * num_tracks
 
 
 def stem_bytes(

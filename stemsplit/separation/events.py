@@ -47,6 +47,8 @@ class RunEstimate:
     work_seconds: float
     disk_bytes: int
     """Room that the stems will need."""
+    waiting_bytes: int
+    """Room besides, in which the stems of a song wait for their common level."""
     free_bytes: int
     """Room that there is."""
     memory_bytes: int | None

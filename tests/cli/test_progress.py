@@ -39,6 +39,7 @@ EVENTS: tuple[Event, ...] = (
         audio_seconds=7200.0,
         work_seconds=3600.0,
         disk_bytes=3_000_000_000,
+        waiting_bytes=1_000_000_000,
         free_bytes=2_000_000_000,
         memory_bytes=900_000_000,
         device_bytes=None,
@@ -80,7 +81,8 @@ def test_a_log_has_plain_lines_and_the_table_is_the_result(
         "[1/2] in/[a] 歌.mp3 (2:05)",
         "This will take about 1:00:00 for 2:00:00 of audio, 900 MB of memory, 3.0 GB of disk"
         " (judged by an earlier run).",
-        "Warning: only 2.0 GB of disk are free.",
+        "Warning: only 2.0 GB of disk are free, and 1.0 GB more are needed while a song is"
+        " written.",
         "[a] 歌.mp3: done in 0:10, 12.5x real time.",
         "  All stems were changed by -1.2 dB alike, so that none clips.",
         "  3 samples were clipped.",

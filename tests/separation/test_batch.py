@@ -274,7 +274,7 @@ def test_a_long_run_is_estimated_from_an_earlier_one(
     (key,) = SpeedBook(book)._read()
     SpeedBook(book).keep(key, Measured(speed=0.001, memory_bytes=5, device_bytes=None))
     later = Run()
-    monkeypatch.setattr(estimate, "survey", lambda _: Survey(0.5, 100))
+    monkeypatch.setattr(estimate, "survey", lambda _: Survey(0.5, 100, 0))
     later.on_event = lambda event: time.sleep(0.2 * isinstance(event, SongStarted))
     later(plan("a.wav"))
     (told,) = later.of(RunEstimate)

@@ -63,6 +63,8 @@ def test_a_survey_of_wav_is_exact(folder: Path) -> None:
     found = survey(plan(".", bit_depth=24))
     assert found.audio_seconds == pytest.approx(6.0)
     assert found.disk_bytes == pytest.approx(6 * 8000 * 2 * 3 * 4)
+    assert found.waiting_bytes == 2 * 8000 * 2 * 4 * 4  # of one song
+    assert survey(plan(".", clip="clamp")).waiting_bytes == 0
 
 
 def test_a_survey_counts_the_asked_range_only(folder: Path) -> None:

@@ -197,7 +197,7 @@ def test_high_bells_have_no_mirrored_partials() -> None:
     draw = np.random.default_rng(2)
     sound = make_note(draw, "fm", values, frequency=2093, seconds=1.2, velocity=1.0)
     tone, mirrored = _levels(sound, 2093, 44_100 - 16 * 2093)
-    assert mirrored < 1e-3 * tone
+    assert mirrored < 1e-6 * tone
 
 
 def test_silence_is_mastered_to_silence() -> None:
