@@ -97,26 +97,18 @@ class StagedFiles:
             EncodeError: one of them cannot have its name; none has then, and what had it before is
                 there again.
         """
+        replaced = []
         with contextlib.ExitStack() as undo:
             for destination, temporary in self._staged.items():
                 with writing(destination):
-                    before = self._set_aside(destination)
+                    before = _set_aside(destination)
                     undo.callback(_restore, before, destination)
                     temporary.replace(destination)
+                replaced.append(before)
             undo.pop_all()
+        for before in filter(None, replaced):
+            _remove(before)
         self.discard()
-
-    def _set_aside(self, destination: Path) -> Path | None:
-        """Give the file that has a name a hidden one besides; None where there is no file."""
-        if not os.path.lexists(destination):
-            return None
-        aside = destination.with_name(f"{_PREFIX}{secrets.token_hex(4)}")
-        self._cleanup.callback(_remove, aside)
-        try:
-            os.link(destination, aside)  # so that the name is never without a file
-        except OSError:  # not every disk has second names
-            destination.rename(aside)
-        return aside
 
     def discard(self) -> None:
         """Remove what has not been published."""
@@ -146,12 +138,25 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def _set_aside(destination: Path) -> Path | None:
+    """Give the file that has a name a hidden one besides; None where there is no file."""
+    if not os.path.lexists(destination):
+        return None
+    aside = destination.with_name(f"{_PREFIX}{secrets.token_hex(4)}")
+    try:
+        os.link(destination, aside)  # so that the name is never without a file
+    except OSError:  # not every disk has second names
+        destination.rename(aside)
+    return aside
+
+
 def _restore(before: Path | None, destination: Path) -> None:
     if before is None:
         _remove(destination)
         return
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # the earlier file then keeps its hidden name
         before.replace(destination)
+        before.unlink(missing_ok=True)  # where both were names of one file
 
 
 def _remove_folder(folder: Path) -> None:
