@@ -148,12 +148,18 @@ def _without_ending(weights_id: str) -> str:
     return plain_name(path.stem if path.suffix.lower() in SUFFIXES else weights_id)
 
 
-def numbered(names: Iterable[str]) -> list[str]:
-    """The names, with a number behind those that were there before."""
+def numbered(names: Iterable[str], before: str = ".", after: str = "") -> list[str]:
+    """The names, with a number behind those that were there before.
+
+    Args:
+        names: in order.
+        before: what comes before a number.
+        after: what comes after it.
+    """
     found: list[str] = []
     for name in names:
-        same = sum(other == name or other.startswith(f"{name}.") for other in found)
-        found.append(f"{name}.{same + 1}" if same else name)
+        same = sum(other == name or other.startswith(f"{name}{before}") for other in found)
+        found.append(f"{name}{before}{same + 1}{after}" if same else name)
     return found
 
 

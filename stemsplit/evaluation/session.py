@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from stemsplit.checkpoints.describe import ModelDescription, describe_model
+from stemsplit.checkpoints.export import numbered
 from stemsplit.errors import ConfigError, DatasetError, suggest
 from stemsplit.evaluation.calibration import calibrate
 from stemsplit.evaluation.candidates import (
@@ -193,7 +194,7 @@ def _check_judgements(session: Session) -> None:
     if session.old is not None:
         check_comparable(
             session.old,
-            data=f"{dataset.name}:{dataset.split}",
+            data=dataset.key,
             metric=options.metric,
             metric_options=asdict(options.metrics),
         )
@@ -211,12 +212,7 @@ def _check_baseline(baseline: str | None, session: Session) -> None:
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
-    """The names, with a number for those that were there before."""
-    found: list[str] = []
-    for name in names:
-        count = sum(other == name or other.startswith(f"{name} (") for other in found)
-        found.append(f"{name} ({count + 1})" if count else name)
-    return found
+    return numbered(names, " (", ")")
 
 
 def _named(load: LoadSeparator, given: str) -> LoadSeparator:

@@ -72,6 +72,11 @@ class Dataset:
     """The songs; one at least."""
 
     @property
+    def key(self) -> str:
+        """The set and its split, as results name them: `musdb18hq:test`."""
+        return f"{self.name}:{self.split}"
+
+    @property
     def stems(self) -> tuple[str, ...]:
         """All stems that any track has, in the order in which they first appear."""
         return tuple(dict.fromkeys(stem for track in self.tracks for stem in track.stems))
