@@ -4,6 +4,8 @@ A song is read twice, for its statistics and to be separated.
 """
 
 import contextlib
+import io
+import select
 import shutil
 import sys
 import tempfile
@@ -12,12 +14,13 @@ import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from stemsplit.errors import AudioError, Cancelled, DecodeError
 from stemsplit.separation.collect import STANDARD_INPUT, Song, is_pipe
 
 _BLOCK_BYTES = 1 << 20
+_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ def spool_if_pipe(path: Path, cancel: threading.Event) -> SpooledInput:
             copy = folder / Song(path).track
             with copy.open("wb") as target:
                 if path == STANDARD_INPUT:
-                    _copy(sys.stdin.buffer, target, cancel)
+                    _copy(cast(io.BufferedReader, sys.stdin.buffer), target, cancel)
                 else:
                     with path.open("rb") as pipe:
                         _copy(pipe, target, cancel)
@@ -65,8 +68,25 @@ def called(path: Path, spooled: SpooledInput) -> Iterator[None]:
         raise type(error)(str(error).replace(str(spooled.path), str(path))) from error
 
 
-def _copy(source: BinaryIO, target: BinaryIO, cancel: threading.Event) -> None:
-    while block := source.read(_BLOCK_BYTES):
-        if cancel.is_set():
-            raise Cancelled("Stopped.")
+def _copy(source: io.BufferedReader, target: BinaryIO, cancel: threading.Event) -> None:
+    while True:
+        while not _gives_something(source):
+            _stop_if_set(cancel)
+        block = source.read1(_BLOCK_BYTES)
+        if not block:
+            return
+        _stop_if_set(cancel)
         target.write(block)
+
+
+def _gives_something(source: io.BufferedReader) -> bool:
+    """Whether a read would return now or in a moment; a system that cannot tell says yes."""
+    try:
+        return bool(select.select([source], [], [], _POLL_SECONDS)[0])
+    except (OSError, ValueError):  # no file of the system, or Windows, where only sockets can tell
+        return True
+
+
+def _stop_if_set(cancel: threading.Event) -> None:
+    if cancel.is_set():
+        raise Cancelled("Stopped.")

@@ -5,11 +5,15 @@ import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from stemsplit.errors import Cancelled, DecodeError
 from stemsplit.separation.piped import SpooledInput, called, spool_if_pipe
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 
 @pytest.fixture
@@ -21,8 +25,8 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def standard_input(monkeypatch: pytest.MonkeyPatch, source: io.RawIOBase | io.BytesIO) -> None:
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=source))
+def standard_input(monkeypatch: pytest.MonkeyPatch, source: io.RawIOBase) -> None:
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BufferedReader(source)))
 
 
 def test_a_file_is_used_as_it_is(temporary: Path, tmp_path: Path) -> None:
@@ -35,7 +39,7 @@ def test_a_file_is_used_as_it_is(temporary: Path, tmp_path: Path) -> None:
 def test_standard_input_becomes_a_file_that_goes_with_its_owner(
     temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    standard_input(monkeypatch, io.BytesIO(b"music" * 1000))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"music" * 1000)))
     spooled = spool_if_pipe(Path("-"), threading.Event())
     assert spooled.path.read_bytes() == b"music" * 1000
     assert spooled.path.parent.parent == temporary
@@ -63,11 +67,14 @@ class Endless(io.RawIOBase):
         self._event = event
         self._num_reads = 0
 
-    def read(self, num_bytes: int = -1) -> bytes:
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
         self._num_reads += 1
         if self._num_reads == 3:
             self._event.set()
-        return bytes(num_bytes)
+        return memoryview(buffer).nbytes
 
 
 def test_a_stop_ends_the_copying_and_deletes_the_copy(
@@ -80,8 +87,27 @@ def test_a_stop_ends_the_copying_and_deletes_the_copy(
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="cannot tell whether a pipe has something")
+def test_a_stop_ends_the_waiting_for_a_pipe_that_says_nothing(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, writing = os.pipe()
+    cancel = threading.Event()
+    with os.fdopen(writing, "wb") as writer, os.fdopen(reading, "rb") as reader:
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=reader))
+        writer.write(b"music")
+        writer.flush()
+        threading.Timer(0.3, cancel.set).start()
+        with pytest.raises(Cancelled):
+            spool_if_pipe(Path("-"), cancel)
+    assert list(temporary.iterdir()) == []
+
+
 class Broken(io.RawIOBase):
-    def read(self, num_bytes: int = -1) -> bytes:
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
         raise OSError(28, "No space left on device")
 
 
