@@ -29,7 +29,7 @@ from stemsplit.training.recipe_files import (
     recipe_to_toml,
 )
 from stemsplit.training.run_folder import RunFolder
-from stemsplit.training.setup import TrainingPlan, build_initial, plan_training
+from stemsplit.training.setup import TrainingPlan, build_initial, check_shares, plan_training
 from stemsplit.training.start import ancestor_of, loaded_names, start_from
 from stemsplit.training.state import Ancestor, TrainingState, load_newest
 from stemsplit.training.trainer import Trainer
@@ -85,6 +85,7 @@ def train(
     stop = stop or threading.Event()
     folder = RunFolder(options.out)
     processes = find_processes()
+    check_shares(plan, processes)
     choice = choose_device(_device_name(options.device, processes))
     if choice.warning:
         on_event(Notice(message=choice.warning, is_warning=True))

@@ -79,6 +79,18 @@ def plan_training(recipe: TrainingRecipe) -> TrainingPlan:
     return TrainingPlan(recipe, plan_phases(recipe))
 
 
+def check_shares(plan: TrainingPlan, processes: Processes) -> None:
+    """Check that processes can share the batches of all phases.
+
+    Raises:
+        ConfigError: the parts are not equal, or not made of whole groups.
+    """
+    hearing = build_hearing(plan, torch.device("cpu"), processes)
+    for phase in plan.phases:
+        processes.check_batch(phase.batch_size, plan.recipe.accumulation_steps)
+        hearing.check_shares(phase.batch_size)
+
+
 def build_initial(plan: TrainingPlan) -> nn.Module:
     """The network with its initial weights, which the recipe's seed decides."""
     with torch.random.fork_rng(devices=[]):
@@ -123,13 +135,9 @@ def build_learner(
         features: what a perceptual loss compares.
 
     Raises:
-        ConfigError: the recipe names weights that the network does not have, or its batch cannot
-            be shared.
+        ConfigError: the recipe names weights that the network does not have.
     """
     recipe = plan.recipe
-    processes.check_batch(phase.batch_size, recipe.accumulation_steps)
-    hearing = build_hearing(plan, device, processes)
-    hearing.check_shares(phase.batch_size)
     stems = plan.config.stems
     task: Task
     if recipe.task == "reconstruct":
@@ -154,7 +162,7 @@ def build_learner(
         ),
         loaded_scale=partial(_loaded_scale, recipe=recipe),
         task=task,
-        hearing=hearing,
+        hearing=build_hearing(plan, device, processes),
         step_averages={
             f"mean over steps, {decay:g}": WeightAverage(network, decay)
             for decay in recipe.ema.steps

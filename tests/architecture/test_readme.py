@@ -1,6 +1,7 @@
 """What the README shows works."""
 
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,10 @@ import pytest
 from typer.main import get_command
 
 from stemsplit.cli.app import app
+from stemsplit.errors import ConfigError
+from stemsplit.training.distributed import Processes
+from stemsplit.training.recipe_files import load_recipe, recipe_of_network
+from stemsplit.training.setup import check_shares, plan_training
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -55,12 +60,38 @@ def options_of(command: Any) -> Iterator[str]:
         yield from options_of(part)
 
 
-def test_every_command_that_is_named_exists() -> None:
-    groups: dict[str, Any] = vars(get_command(app))["commands"]
-    for name, group in groups.items():
-        if hasattr(group, "commands"):
-            named = re.findall(rf"stemsplit {name} ([a-z]+)", README)
-            assert set(named) <= set(group.commands), name
+def shown_commands() -> list[list[str]]:
+    """The words after `stemsplit` of every command that the README shows."""
+    text = README.replace("\\\n", " ")
+    found = re.findall(r"(?:`|^(?:\$ )?|-m |&& )stemsplit (?=[^`\n])([^`\n]*)", text, re.MULTILINE)
+    return [shlex.split(words) for words in found]
+
+
+def test_every_command_that_is_shown_is_understood() -> None:
+    shown = shown_commands()
+    assert len(shown) > 30
+    for words in shown:
+        command: Any = get_command(app)
+        rest = words
+        while rest and rest[0] in getattr(command, "commands", {}):
+            command, rest = command.commands[rest[0]], rest[1:]
+        if command.name == "stemsplit" or command is get_command(app):
+            command = vars(command)["commands"]["separate"]
+        assert not hasattr(command, "commands"), f"{words} names no command of its group"
+        parser = command.make_parser(command.context_class(command))
+        parser.parse_args(list(rest))  # raises where an option does not exist or lacks its value
+
+
+def test_the_processes_of_the_cluster_can_share_the_batch() -> None:
+    found = re.search(r"srun torchrun --nnodes (\d+) --nproc-per-node (\d+).*?```", README, re.DOTALL)
+    assert found is not None
+    settings = re.findall(r"--set (\S+)", found[0])
+    (network,) = re.findall(r"--network (\S+)", found[0])
+    recipe = load_recipe(recipe_of_network(network) or "", settings)
+    world = int(found[1]) * int(found[2])
+    check_shares(plan_training(recipe), Processes(world=world))
+    with pytest.raises(ConfigError, match="cannot be shared by 8 processes"):
+        check_shares(plan_training(load_recipe("htdemucs_nn")), Processes(world=world))
 
 
 def test_the_two_commands_are_there() -> None:
