@@ -1,5 +1,8 @@
 """The drummer: grooves with ghost notes, crashes and fills."""
 
+from collections import Counter
+from dataclasses import replace
+
 import numpy as np
 
 from stemsplit.training.synth.form import Bar, Frame
@@ -31,7 +34,16 @@ def play_drums(draw: np.random.Generator, frame: Frame) -> list[Stroke]:
         if (is_new and chance(draw, 0.85)) or (bar.index % 4 == 0 and chance(draw, 0.15)):
             strokes.append(Stroke(hand.time(bar, 0), choose(draw, ("crash", "crash", "splash")),
                                   hand.force(bar, 0.9)))  # fmt: skip
-    return sorted(strokes, key=lambda stroke: stroke.start)
+    return _numbered(sorted(strokes, key=lambda stroke: stroke.start))
+
+
+def _numbered(strokes: list[Stroke]) -> list[Stroke]:
+    counts: Counter[str] = Counter()
+    found = []
+    for stroke in strokes:
+        found.append(replace(stroke, number=counts[stroke.drum]))
+        counts[stroke.drum] += 1
+    return found
 
 
 def _groove(draw: np.random.Generator, bar: Bar, hand: Hand, density: float) -> list[Stroke]:

@@ -8,7 +8,7 @@ import numpy as np
 from stemsplit.training.synth.grooves import GROOVES, Groove
 from stemsplit.training.synth.styles import STYLES, Style
 from stemsplit.training.synth.tables import Split, between, chance, choose, rows_of
-from stemsplit.training.synth.theory import PROGRESSIONS, Chord, Key, chord_on
+from stemsplit.training.synth.theory import PROGRESSIONS, Chord, Key, chord_on, draw_tuning
 
 _FORMS = (
     ("intro", "verse", "chorus", "verse", "chorus", "bridge", "chorus", "outro"),
@@ -107,6 +107,8 @@ class Frame:
     key: Key
     bpm: float
     bars: tuple[Bar, ...]
+    tuning: float
+    """Semitones that everybody is above an A of 440 Hz."""
 
     @property
     def seconds(self) -> float:
@@ -142,7 +144,7 @@ def make_frame(draw: np.random.Generator, split: Split) -> Frame:
             chord, after = (chords[(index + more) % len(chords)] for more in (0, 1))
             bars.append(Bar(start, here, first.steps, swing, section, index, count, chord, after))
             start += first.steps * here
-    return Frame(name, style, key, bpm, tuple(bars))
+    return Frame(name, style, key, bpm, tuple(bars), draw_tuning(draw))
 
 
 def _sections(

@@ -88,27 +88,41 @@ KITS: dict[str, Kit] = {
 _TOMS = {"tom high": 2.6, "tom": 1.9, "tom low": 1.4, "conga": 3.6}
 
 
-def hit(draw: np.random.Generator, kit: Kit, drum: str, velocity: float) -> Signal:
-    """The sound of a stroke, (N,) with a peak that follows the velocity."""
+def hit(
+    draw: np.random.Generator, grain: np.random.Generator, kit: Kit, drum: str, velocity: float
+) -> Signal:
+    """The sound of a stroke, (N,) with a peak that follows the velocity.
+
+    Args:
+        draw: of the drum; the same numbers give the same drum.
+        grain: of its noise, which no two strokes share.
+        kit: that the drum is of.
+        drum: which one.
+        velocity: 0 to 1.
+    """
     maker = _MAKERS.get(drum, _tom)
-    sound = maker(draw, kit, drum, velocity)
+    sound = maker(draw, grain, kit, drum, velocity)
     driven = np.tanh(normalised(sound) * (0.3 + between(draw, kit.dirt) * 2 + 1e-3))
     return faded(normalised(driven)) * np.float32(velocity**1.4)
 
 
-def _kick(draw: np.random.Generator, kit: Kit, drum: str, velocity: float) -> Signal:
+def _kick(
+    draw: np.random.Generator, grain: np.random.Generator, kit: Kit, drum: str, velocity: float
+) -> Signal:
     seconds = between(draw, kit.kick_seconds)
     count = samples(seconds * 1.1)
     end = between(draw, kit.kick_hz)
     sweep = end * (between(draw, kit.kick_sweep) - 1) * decay(count, draw.uniform(0.05, 0.22))
     body = np.sin(2 * np.pi * phase_of(end + sweep, count)).astype(np.float32)
     body *= decay(count, seconds) * np.minimum(times(count) * 900, 1)
-    click = noise(draw, count) * decay(count, draw.uniform(0.006, 0.03))
+    click = noise(grain, count) * decay(count, draw.uniform(0.006, 0.03))
     click = shaped(click, band_gains(draw.uniform(900, 2500), draw.uniform(4000, 9000), order=1))
     return body + click * np.float32(between(draw, kit.click) * (0.3 + velocity) * 0.8)
 
 
-def _snare(draw: np.random.Generator, kit: Kit, drum: str, velocity: float) -> Signal:
+def _snare(
+    draw: np.random.Generator, grain: np.random.Generator, kit: Kit, drum: str, velocity: float
+) -> Signal:
     seconds = between(draw, kit.snare_seconds)
     count = samples(seconds * 1.6 + 0.05)
     pitch = between(draw, kit.snare_hz)
@@ -118,7 +132,7 @@ def _snare(draw: np.random.Generator, kit: Kit, drum: str, velocity: float) -> S
         tone = np.sin(2 * np.pi * phase_of(pitch * ratio * bend, count)).astype(np.float32)
         body += tone * level * decay(count, seconds * draw.uniform(0.4, 0.9))
     buzz = shaped(
-        noise(draw, count),
+        noise(grain, count),
         band_gains(
             draw.uniform(700, 2200), draw.uniform(9000, 16000), order=draw.uniform(0.6, 1.4)
         ),
@@ -129,7 +143,11 @@ def _snare(draw: np.random.Generator, kit: Kit, drum: str, velocity: float) -> S
 
 
 def _metal(
-    draw: np.random.Generator, kit: Kit, low_hz: float, seconds: float, share: float
+    draw: np.random.Generator,
+    grain: np.random.Generator,
+    low_hz: float,
+    seconds: float,
+    share: float,
 ) -> Signal:
     """A cymbal: noise whose high end dies first, and partials that ring."""
     count = samples(seconds)
@@ -141,7 +159,7 @@ def _metal(
     edge = band_gains(low_hz, draw.uniform(14_000, 21_000), order=draw.uniform(1, 3))
     ripple = np.exp(draw.normal(0, 0.5, (1, len(f)))).astype(np.float32)
     gains = (np.exp(-6.9 * t / fall) * bloom * edge * ripple).astype(np.float32)
-    sizzle = normalised(shaped(noise(draw, count), gains))
+    sizzle = normalised(shaped(noise(grain, count), gains))
     ring = np.zeros(count, np.float32)
     base = draw.uniform(300, 700)
     for ratio in draw.uniform(1, 30, 14):
@@ -153,19 +171,23 @@ def _metal(
     return sizzle * np.float32(1 - share) + ring * np.float32(share * 0.6)
 
 
-def _hat(draw: np.random.Generator, kit: Kit, drum: str, velocity: float) -> Signal:
+def _hat(
+    draw: np.random.Generator, grain: np.random.Generator, kit: Kit, drum: str, velocity: float
+) -> Signal:
     base = between(draw, kit.hat_seconds) * (0.7 + 0.6 * velocity)
     seconds = base * 3 if drum == "hat" else min(1.2, base * 14)
     share = between(draw, kit.metal)
-    sound = _metal(draw, kit, between(draw, kit.hat_hz), seconds, share)
+    sound = _metal(draw, grain, between(draw, kit.hat_hz), seconds, share)
     tick = decay(len(sound), 0.02) if drum == "hat" else np.float32(0)
     return sound * (1 + tick)
 
 
-def _cymbal(draw: np.random.Generator, kit: Kit, drum: str, velocity: float) -> Signal:
+def _cymbal(
+    draw: np.random.Generator, grain: np.random.Generator, kit: Kit, drum: str, velocity: float
+) -> Signal:
     seconds = between(draw, kit.cymbal_seconds) * {"splash": 0.45, "ride": 0.7}.get(drum, 1.0)
     share = min(1.0, between(draw, kit.metal) * (1.3 if drum == "ride" else 0.6))
-    sound = _metal(draw, kit, draw.uniform(600, 3000), seconds, share)
+    sound = _metal(draw, grain, draw.uniform(600, 3000), seconds, share)
     if drum == "ride":
         count = len(sound)
         ping = sum(
@@ -176,43 +198,51 @@ def _cymbal(draw: np.random.Generator, kit: Kit, drum: str, velocity: float) -> 
     return sound
 
 
-def _clap(draw: np.random.Generator, kit: Kit, drum: str, velocity: float) -> Signal:
+def _clap(
+    draw: np.random.Generator, grain: np.random.Generator, kit: Kit, drum: str, velocity: float
+) -> Signal:
     count = samples(between(draw, kit.snare_seconds) + 0.12)
-    body = noise(draw, count) * decay(count, between(draw, kit.snare_seconds) + 0.05)
+    body = noise(grain, count) * decay(count, between(draw, kit.snare_seconds) + 0.05)
     t = times(count)
     for start in (0.0, draw.uniform(0.008, 0.014), draw.uniform(0.019, 0.03)):
-        body += noise(draw, count) * np.exp(-np.maximum(t - start, 0) * 300) * (t >= start)
+        body += noise(grain, count) * np.exp(-np.maximum(t - start, 0) * 300) * (t >= start)
     return shaped(body, band_gains(draw.uniform(600, 1100), draw.uniform(3000, 8000), order=1.5))
 
 
-def _tom(draw: np.random.Generator, kit: Kit, drum: str, velocity: float) -> Signal:
+def _tom(
+    draw: np.random.Generator, grain: np.random.Generator, kit: Kit, drum: str, velocity: float
+) -> Signal:
     pitch = between(draw, kit.kick_hz) * _TOMS.get(drum, 2.0)
     seconds = between(draw, kit.kick_seconds) * 1.2
     count = samples(seconds)
     bend = pitch * (1 + draw.uniform(0.1, 0.5) * decay(count, 0.15))
     body = np.sin(2 * np.pi * phase_of(bend, count)) * decay(count, seconds)
     second = np.sin(2 * np.pi * phase_of(bend * 1.59, count)) * decay(count, seconds * 0.5)
-    skin = shaped(noise(draw, count), band_gains(300, 4000, order=1)) * decay(count, 0.06)
+    skin = shaped(noise(grain, count), band_gains(300, 4000, order=1)) * decay(count, 0.06)
     return as_signal(body + 0.35 * second + skin * between(draw, kit.click) * 0.5)
 
 
-def _wood(draw: np.random.Generator, kit: Kit, drum: str, velocity: float) -> Signal:
+def _wood(
+    draw: np.random.Generator, grain: np.random.Generator, kit: Kit, drum: str, velocity: float
+) -> Signal:
     """Rim shots and cowbells: a few short partials."""
     count = samples(0.12 if drum == "rim" else 0.3)
     ratios = (1.0, 2.3, 4.1) if drum == "rim" else (1.0, 1.48, 2.9)
     base = draw.uniform(380, 900) if drum == "rim" else draw.uniform(500, 620)
     seconds = draw.uniform(0.03, 0.08) if drum == "rim" else draw.uniform(0.12, 0.3)
     tones = [np.sin(2 * np.pi * phase_of(base * r, count)) * decay(count, seconds) for r in ratios]
-    snap = noise(draw, count) * decay(count, 0.012)
+    snap = noise(grain, count) * decay(count, 0.012)
     return (sum(tones) + 0.8 * snap).astype(np.float32)
 
 
-def _shaker(draw: np.random.Generator, kit: Kit, drum: str, velocity: float) -> Signal:
+def _shaker(
+    draw: np.random.Generator, grain: np.random.Generator, kit: Kit, drum: str, velocity: float
+) -> Signal:
     count = samples(0.11 if drum == "shaker" else 0.3)
     t = times(count)
     rise = np.minimum(t / draw.uniform(0.004, 0.03), 1)
-    grain = noise(draw, count) * (0.5 + np.abs(noise(draw, count)))
-    sound = shaped(grain * rise, band_gains(draw.uniform(4000, 7000), 16_000, order=2))
+    rattle = noise(grain, count) * (0.5 + np.abs(noise(grain, count)))
+    sound = shaped(rattle * rise, band_gains(draw.uniform(4000, 7000), 16_000, order=2))
     sound = normalised(sound * decay(count, 0.1 if drum == "shaker" else 0.22))
     if drum == "tambourine":
         tones = [np.sin(2 * np.pi * phase_of(float(f), count)) for f in draw.uniform(5e3, 1.2e4, 6)]
@@ -220,7 +250,7 @@ def _shaker(draw: np.random.Generator, kit: Kit, drum: str, velocity: float) -> 
     return sound
 
 
-_Maker = Callable[[np.random.Generator, Kit, str, float], Signal]
+_Maker = Callable[[np.random.Generator, np.random.Generator, Kit, str, float], Signal]
 
 _MAKERS: dict[str, _Maker] = {
     "kick": _kick,

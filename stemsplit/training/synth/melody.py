@@ -61,7 +61,8 @@ def write_vocals(
         return _calls(draw, frame, centre) if chance(draw, 0.3) else []
     if way == "choir":
         return [
-            _choir(draw, frame, centre, low, number) for number, low in enumerate((-9, -3, 0, 4))
+            _choir(draw, frame, centre, low, voice)
+            for voice, low in enumerate((-9, -3, 0, 4), start=1)
         ]
     lead = _lead(draw, frame, way, centre)
     if not lead:
@@ -80,6 +81,19 @@ def write_vocals(
         lines.append(_choir(draw, frame, centre, choose(draw, (-5, 3)), 7, only="chorus"))
         lines.append(_choir(draw, frame, centre, choose(draw, (0, 8)), 8, only="chorus"))
     return lines + (_calls(draw, frame, centre) if chance(draw, 0.35) else [])
+
+
+def transposed(line: VocalLine, centre: float) -> VocalLine:
+    """A line in the octave that is nearest to the middle of a singer's range."""
+    pitches = [note.pitch for phrase in line.phrases for note in phrase.notes]
+    if not pitches:
+        return line
+    up = 12 * round((centre - float(np.mean(pitches))) / 12)
+    phrases = (
+        replace(p, notes=tuple(replace(note, pitch=note.pitch + up) for note in p.notes))
+        for p in line.phrases
+    )
+    return replace(line, phrases=tuple(phrases)) if up else line
 
 
 def _lead(draw: np.random.Generator, frame: Frame, way: str, centre: float) -> list[Phrase]:
@@ -106,7 +120,7 @@ def _lead(draw: np.random.Generator, frame: Frame, way: str, centre: float) -> l
         soft = 0.55 if way == "soft" else 0.95 if way == "belted" else 0.75
         level = soft * (1.08 if name == "chorus" else 0.92)
         notes = (
-            _rap(motif, bars, hand, centre - 4, level)
+            _rap(motif, bars, hand, centre - 6, level)
             if raps
             else _tune(motif, frame, bars, hand, centre + lift, density, level)
         )

@@ -1,4 +1,4 @@
-"""Notes of SoundFonts."""
+"""Notes and strokes of SoundFonts."""
 
 from functools import lru_cache
 from typing import Any
@@ -12,6 +12,8 @@ from stemsplit.training.synth.sources import find
 _DRUM_CHANNEL = 9
 _BLOCK = 64  # samples; the synthesiser moves its envelopes in such steps
 _FADING = 1024  # samples until notes that were stopped are silent
+_PIECE = 4096  # samples, 93 ms, after which is looked whether a sound has died away
+_SILENT = 1e-3  # of the peak, 60 dB below it
 
 KEYS = {
     "kick": 36, "snare": 38, "rim": 37, "clap": 39, "hat": 42, "open": 46, "ride": 51,
@@ -21,40 +23,93 @@ KEYS = {
 """Drum to key, as General MIDI has them."""
 
 _OTHER_KEYS = {"kick": 35, "snare": 40, "crash": 57, "ride": 59}
-_DRUM_SECONDS = {"crash": 2.6, "ride": 1.8, "splash": 1.4, "open": 1.0, "kick": 0.7, "hat": 0.4}
+
+# The kits of AVL have keys 36 to 61, not all of them as in General MIDI: one tom and a floor tom,
+# a swished hi-hat at 48, a maraca at 61, no conga.
+_AVL_KEYS = {**KEYS, "tom high": 47, "shaker": 61}
+_AVL_SEMITONES = {"tom high": 4.0}
+_AVL_LACKS = ("conga",)
+_AVL_OTHER_KEYS = {drum: key for drum, key in _OTHER_KEYS.items() if drum != "kick"}
+_AVL_FONTS = ("red zeppelin", "black pearl")
+
+_LONGEST = {"crash": 4.0, "ride": 4.0, "splash": 3.0, "open": 3.0, "kick": 1.2, "hat": 1.0}
+_RELEASES = {"bell": 4.0, "mallet": 4.0, "pluck": 4.0, "pad": 3.0, "strings": 2.0}  # seconds
+_RELEASE = 1.5  # seconds at most of families that end by themselves sooner
+
+
+def longest_release(family: str) -> float:
+    """Seconds that notes of a family may be heard after their end."""
+    return _RELEASES.get(family, _RELEASE)
+
+
+def lacks(kit: Sampled, drum: str) -> bool:
+    """Whether a kit has no such drum."""
+    return kit.font in _AVL_FONTS and drum in _AVL_LACKS
 
 
 def sampled_note(
-    sound: Sampled, *, pitch: int, seconds: float, velocity: float, release: float = 0.4
+    sound: Sampled, *, pitch: int, seconds: float, velocity: float, tuning: float = 0.0
 ) -> Signal:
-    """A note (2, N), loudest at 1 for the hardest velocity."""
+    """A note (2, N) until it has died away, loudest at 1 for the hardest velocity.
+
+    Args:
+        sound: the instrument.
+        pitch: MIDI number.
+        seconds: until it is let go.
+        velocity: 0 to 1.
+        tuning: semitones that are added to the pitch.
+    """
     synth = _synth(sound.font, sound.bank, sound.program)
-    # Whole blocks: what was rendered of the last one and left out would be heard as a click.
-    count, tail = _BLOCK * -(-samples(seconds) // _BLOCK), samples(release)
     synth.sounds_off()
     synth.generate(_FADING)
+    synth.set_tuning(0, tuning)
     synth.noteon(0, pitch, max(1, min(127, round(127 * velocity**0.8))))
-    held = _generate(synth, count)
+    # Whole blocks: what was rendered of the last one and left out would be heard as a click.
+    held = _generate(synth, -(-samples(seconds) // _BLOCK))
     synth.noteoff(0, pitch)
-    sound_made = np.concatenate([held, _generate(synth, tail)], axis=-1)
-    return faded(normalised(sound_made), 0.02) * np.float32(velocity**1.2)
+    made = _until_silent(synth, held, longest_release(sound.families[0]))
+    return normalised(made) * np.float32(velocity**1.2)
 
 
-def sampled_hit(kit: Sampled, drum: str, velocity: float, *, other: bool = False) -> Signal:
-    """A stroke (2, N) of a sampled kit."""
+def sampled_hit(
+    kit: Sampled, drum: str, velocity: float, *, tuning: float = 0.0, other: bool = False
+) -> Signal:
+    """A stroke (2, N) of a sampled kit, until it has died away.
+
+    Args:
+        kit: it has the drum, see `lacks`.
+        drum: which one.
+        velocity: 0 to 1.
+        tuning: semitones that it is tuned higher.
+        other: the second one of its kind, where the kit has two.
+    """
+    is_avl = kit.font in _AVL_FONTS
+    keys, others = (_AVL_KEYS, _AVL_OTHER_KEYS) if is_avl else (KEYS, _OTHER_KEYS)
+    key = others.get(drum, keys[drum]) if other else keys[drum]
     synth = _synth(kit.font, kit.bank, kit.program)
-    key = _OTHER_KEYS.get(drum, KEYS[drum]) if other else KEYS[drum]
+    channel = _DRUM_CHANNEL if kit.bank else 0
     synth.sounds_off()
     synth.generate(_FADING)
-    synth.noteon(_DRUM_CHANNEL if kit.bank else 0, key, max(20, min(127, round(127 * velocity))))
-    made = _generate(synth, samples(_DRUM_SECONDS.get(drum, 0.8)))
-    return faded(normalised(made), 0.05) * np.float32(velocity**1.4)
+    synth.set_tuning(channel, tuning + (_AVL_SEMITONES.get(drum, 0.0) if is_avl else 0.0))
+    synth.noteon(channel, key, max(20, min(127, round(127 * velocity))))
+    made = _until_silent(synth, _generate(synth, _PIECE // _BLOCK), _LONGEST.get(drum, 2.0))
+    return normalised(made) * np.float32(velocity**1.4)
 
 
-def _generate(synth: Any, count: int) -> Signal:
-    whole = -(-count // _BLOCK) * _BLOCK
-    made = np.frombuffer(synth.generate(whole), dtype=np.float32).reshape(-1, 2)
-    return np.ascontiguousarray(made[:count].T)
+def _until_silent(synth: Any, begun: Signal, longest: float) -> Signal:
+    """What has begun to sound, and what follows for `longest` seconds at most."""
+    silent = _SILENT * float(np.abs(begun).max(initial=0))
+    parts = [begun]
+    for _ in range(-(-samples(longest) // _PIECE)):
+        parts.append(_generate(synth, _PIECE // _BLOCK))
+        if np.abs(parts[-1]).max() < silent:
+            return faded(np.concatenate(parts, axis=-1), _PIECE / SAMPLE_RATE)
+    return faded(np.concatenate(parts, axis=-1), longest / 4)
+
+
+def _generate(synth: Any, num_blocks: int) -> Signal:
+    made = np.frombuffer(synth.generate(num_blocks * _BLOCK), dtype=np.float32)
+    return np.ascontiguousarray(made.reshape(-1, 2).T)
 
 
 @lru_cache(maxsize=8)

@@ -9,6 +9,18 @@ from stemsplit.training.synth.styles import Style
 
 
 @dataclass(frozen=True)
+class Bend:
+    """How the pitch of a note moves."""
+
+    slide: float = 0.0
+    """Semitones between where it begins and its pitch."""
+
+    slide_seconds: float = 0.1
+    vibrato_cents: float = 0.0
+    vibrato_hz: float = 5.5
+
+
+@dataclass(frozen=True)
 class Note:
     """A tone."""
 
@@ -18,6 +30,8 @@ class Note:
     velocity: float
     """0 to 1."""
 
+    bend: Bend | None = None
+
 
 @dataclass(frozen=True)
 class Stroke:
@@ -26,6 +40,8 @@ class Stroke:
     start: float
     drum: str
     velocity: float
+    number: int = 0
+    """Among the strokes of this drum in the song."""
 
 
 @dataclass

@@ -92,6 +92,17 @@ def play(table: Signal, phase: npt.NDArray[np.float64]) -> Signal:
     return as_signal(wrapped[left] * (1 - rest) + wrapped[left + 1] * rest)
 
 
+def read_at(signal: Signal, places: npt.NDArray[np.float64]) -> Signal:
+    """A signal (C, N) between its samples, (C, n): cubic, and silent outside."""
+    whole = np.floor(places)
+    x = as_signal(places - whole)
+    padded = np.pad(signal, ((0, 0), (3, 4)))
+    left = np.clip(whole.astype(np.int64), -3, signal.shape[-1]) + 2
+    a, b, c, d = (padded.take(left + k, axis=-1) for k in range(4))
+    curve = (0.5 * (3 * (b - c) + d - a) * x + a - 2.5 * b + 2 * c - 0.5 * d) * x
+    return as_signal((curve + 0.5 * (c - a)) * x + b)
+
+
 def phase_of(
     frequency: npt.NDArray[np.floating] | float, num_samples: int
 ) -> npt.NDArray[np.float64]:
@@ -127,6 +138,13 @@ def normalised(signal: Signal) -> Signal:
     """The signal with a peak of 1; silence stays."""
     peak = float(np.abs(signal).max(initial=0))
     return signal if peak < 1e-9 else signal * np.float32(1 / peak)
+
+
+def tilted(signal: Signal, share: float) -> Signal:
+    """The signal (C, N) a little brighter, or darker where `share` is negative."""
+    found = signal.copy()
+    found[:, 1:] += np.float32(share) * np.diff(signal, axis=-1)
+    return found
 
 
 @lru_cache(maxsize=8)

@@ -44,10 +44,12 @@ class Singer:
     gasps: float
     """Share of phrases that begin with a breath."""
 
-    def sing(self, line: VocalLine, start: float, num_samples: int) -> Signal:
-        """A line (2, num_samples) from `start` seconds on."""
+    tuning: float = 0.0
+    """Semitones above an A of 440 Hz."""
+
+    def sing(self, line: VocalLine, start: float, num_samples: int, *, late: float = 0.0) -> Signal:
+        """A line (2, num_samples) from `start` seconds on, sung `late` seconds behind its notes."""
         track = np.zeros((2, num_samples), dtype=np.float32)
-        late = float(self.draw.normal(0, 0.018)) if line.role == "double" else 0.0
         until = start + num_samples / SAMPLE_RATE
         for number, phrase in enumerate(line.phrases):
             if phrase.end + _AFTER < start or phrase.start - _BEFORE > until:
@@ -64,7 +66,7 @@ class Singer:
         begin = phrase.start - _BEFORE
         glide = 0.03 if phrase.kind == "rap" else self.glide
         notes = [
-            SungNote(n.start - begin, n.seconds, float(n.pitch), n.velocity, glide)
+            SungNote(n.start - begin, n.seconds, n.pitch + self.tuning, n.velocity, glide)
             for n in phrase.notes
         ]
         seconds = phrase.end - begin + _AFTER
@@ -96,7 +98,9 @@ class Singer:
         return [line for line in found if line is not None and line.units]
 
 
-def draw_singer(draw: np.random.Generator, split: Split, *, avoid: Sequence[str] = ()) -> Singer:
+def draw_singer(
+    draw: np.random.Generator, split: Split, *, tuning: float = 0.0, avoid: Sequence[str] = ()
+) -> Singer:
     """Draw a voice and what it is like in this song."""
     rows = rows_of(VOICES, split)
     names = [
@@ -117,7 +121,7 @@ def draw_singer(draw: np.random.Generator, split: Split, *, avoid: Sequence[str]
         ring=between(draw, voice.ring),
     )
     centre, glide = between(draw, voice.centre), float(draw.uniform(0.03, 0.14))
-    return Singer(name, centre, throat, draw, glide, float(draw.uniform(0, 0.6)))
+    return Singer(name, centre, throat, draw, glide, float(draw.uniform(0, 0.6)), tuning)
 
 
 def _with_gasp(draw: np.random.Generator, sound: Signal) -> Signal:

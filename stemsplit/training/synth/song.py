@@ -15,10 +15,11 @@ import numpy as np
 from stemsplit.errors import ConfigError
 from stemsplit.training.synth import band, mixdown
 from stemsplit.training.synth.bassline import play_bass
+from stemsplit.training.synth.bends import bent
 from stemsplit.training.synth.comping import play_other
 from stemsplit.training.synth.drumming import play_drums
 from stemsplit.training.synth.form import Frame, make_frame
-from stemsplit.training.synth.melody import write_vocals
+from stemsplit.training.synth.melody import transposed, write_vocals
 from stemsplit.training.synth.mixdown import STEMS, Desk, levelled
 from stemsplit.training.synth.score import Note
 from stemsplit.training.synth.signals import SAMPLE_RATE, Signal, samples
@@ -159,6 +160,7 @@ def _facts(frame: Frame, played: dict[str, list[str]], start: float) -> dict[str
         "style": frame.style_name,
         "key": frame.key.name,
         "bpm": round(frame.bpm, 2),
+        "tuning_cents": round(100 * frame.tuning, 1),
         "start_seconds": round(start, 3),
         "sounds": played,
         "sources": sorted({_source_of(name) for name in names}),
@@ -193,8 +195,10 @@ def _bass(
     notes = play_bass(stream("bass line"), frame)
     draw = stream("bass sound")
     family = choose(draw, frame.style.bass)
-    player = band.draw_player(draw, family, split, width=0.0)
-    heard = band.within(notes, begin, count / SAMPLE_RATE)
+    player = band.draw_player(draw, family, split, width=0.0, tuning=frame.tuning)
+    notes = bent(stream("bass bends"), notes, family)
+    seconds = count / SAMPLE_RATE
+    heard = band.within(notes, begin, seconds, ring_seconds=player.ring_seconds)
     track = player.play(heard, begin, count)
     if not heard:
         return track, []
@@ -210,14 +214,18 @@ def _other(
     for layer, role in enumerate(_roles(frame, stream, is_instrumental=is_instrumental)):
         has_tune = is_instrumental and layer == 0
         notes = play_other(stream(f"part {layer}"), frame, role, layer, is_lead=has_tune)
-        heard = band.within(notes, begin, count / SAMPLE_RATE)
+        notes = bent(stream(f"bends {layer}"), notes, role)
+        draw, mix_draw = stream(f"sound {layer}"), stream(f"mix {layer}")
+        player = band.draw_player(draw, role, split, tuning=frame.tuning)
+        ring = player.ring_seconds
+        heard = band.within(notes, begin, count / SAMPLE_RATE, ring_seconds=ring)
         if not heard:
             continue
-        draw, mix_draw = stream(f"sound {layer}"), stream(f"mix {layer}")
-        player = band.draw_player(draw, role, split)
         track = player.play(heard, begin, count)
         if role in ("distorted", "guitar") and chance(mix_draw, 0.5):
-            again = player.play(_retaken(draw, heard), begin, count)
+            retaken = _retaken(stream(f"again {layer}"), notes)
+            heard = band.within(retaken, begin, count / SAMPLE_RATE, ring_seconds=ring)
+            again = player.play(heard, begin, count)
             track = mixdown.panned(track, -0.85) + mixdown.panned(again, 0.85)
         mixed = mixdown.mix_instrument(mix_draw, desk, track, role, drive)
         total += levelled(mixed, float(mix_draw.normal(-20 - 1.5 * layer, 3)))
@@ -249,15 +257,19 @@ def _vocals(
     frame: Frame, stream: Stream, split: Split, desk: Desk, begin: float, count: int
 ) -> tuple[Signal, list[str]]:
     draw, way = stream("singers"), _way(frame, stream)
-    people: dict[int, Singer] = {0: draw_singer(draw, split)}
+    people: dict[int, Singer] = {0: draw_singer(draw, split, tuning=frame.tuning)}
     lines = write_vocals(stream("melody"), frame, way, people[0].centre)
     total = np.zeros((2, count), dtype=np.float32)
     sounds = []
     for number, line in enumerate(lines):
         if line.voice not in people:
-            people[line.voice] = draw_singer(stream(f"singer {line.voice}"), split)
+            people[line.voice] = draw_singer(
+                stream(f"singer {line.voice}"), split, tuning=frame.tuning
+            )
         singer = people[line.voice]
-        track = singer.sing(line, begin, count)
+        sung = transposed(line, singer.centre) if line.voice else line
+        late = stream(f"double {number}").normal(0, 0.018) if line.role == "double" else 0.0
+        track = singer.sing(sung, begin, count, late=float(late))
         if not track.any():
             continue
         mix_draw = stream(f"vocal mix {number if line.role != 'lead' else 0}")

@@ -28,6 +28,9 @@ PROGRESSIONS: dict[str, tuple[tuple[int, ...], ...]] = {  # degrees of the scale
     "dark": ((0, 1, 0, 6), (0, 5, 4, 0), (0, 3, 1, 0), (0, 5, 3, 1)),
 }
 
+_TUNING_CENTS = 12.0  # deviation of songs from an A of 440 Hz
+_EXACT = 0.2  # share of songs without any
+
 NOTE_NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 
 
@@ -117,6 +120,12 @@ def voicing(chord: Chord, centre: float, previous: Sequence[int] | None) -> tupl
     target = centre if not previous else 0.7 * float(np.mean(previous)) + 0.3 * centre
     tones = sorted({_near(c, target + 3 * i - 4) for i, c in enumerate(chord.classes)})
     return tuple(tones)
+
+
+def draw_tuning(draw: np.random.Generator) -> float:
+    """How many semitones a song is above an A of 440 Hz, which some songs keep to exactly."""
+    cents = float(np.clip(draw.normal(0, _TUNING_CENTS), -50, 50))
+    return 0.0 if draw.random() < _EXACT else cents / 100
 
 
 def frequency(pitch: float) -> float:

@@ -38,7 +38,7 @@ class Voice:
     split: Split = "train"
 
 
-_MAN, _WOMAN = (48.0, 56.0), (59.0, 67.0)
+_MAN, _WOMAN = (52.0, 58.0), (60.0, 67.0)
 
 
 def _man(language: str, speech: str = "", **more: Range | Split) -> Voice:
@@ -51,14 +51,14 @@ def _woman(language: str, speech: str = "", **more: Range | Split) -> Voice:
 
 VOICES: dict[str, Voice] = {
     "baritone": _man("northern"),
-    "tenor": Voice((54, 60), (0.96, 1.1), "northern", ring=(2, 8)),
+    "tenor": Voice((55, 60), (0.96, 1.1), "northern", ring=(2, 8)),
     "crooner": _man("northern", tilt=(0.3, 0.8), breath=(0.04, 0.15)),
     "shouter": Voice((54, 61), (0.95, 1.08), "northern", tilt=(-0.2, 0.2), grit=(0.2, 0.7),
                      jitter=(0.006, 0.015), vibrato_cents=(0, 20)),
-    "bass singer": Voice((42, 48), (0.86, 0.98), "rounded"),
-    "southern tenor": Voice((53, 59), (0.95, 1.06), "southern", vibrato_cents=(30, 90)),
-    "alto": Voice((55, 61), (1.06, 1.16), "northern"),
-    "soprano": Voice((64, 72), (1.12, 1.26), "southern", vibrato_cents=(30, 110)),
+    "bass singer": Voice((46, 51), (0.86, 0.98), "rounded"),
+    "southern tenor": Voice((55, 60), (0.95, 1.06), "southern", vibrato_cents=(30, 90)),
+    "alto": Voice((57, 62), (1.06, 1.16), "northern"),
+    "soprano": Voice((64, 70), (1.12, 1.26), "southern", vibrato_cents=(30, 110)),
     "whisperer": _woman("northern", tilt=(0.3, 0.9), breath=(0.12, 0.4), vibrato_cents=(0, 15)),
     "belter": _woman("northern", tilt=(-0.25, 0.2), grit=(0, 0.4), ring=(3, 8)),
     "island girl": _woman("eastern", tilt=(0.1, 0.5), vibrato_cents=(0, 30)),
@@ -81,7 +81,7 @@ VOICES: dict[str, Voice] = {
     "hindi woman": _woman("eastern", "hi+anika"),
     "japanese woman": _woman("eastern", "ja+belinda"),
     "arctic woman": _woman("northern", "flite:slt"),
-    "arctic woman low": Voice((54, 61), (1.02, 1.12), "northern", "flite:slt", breath=(0.03, 0.2)),
+    "arctic woman low": Voice((56, 61), (1.02, 1.12), "northern", "flite:slt", breath=(0.03, 0.2)),
     "scottish man": _man("northern", "flite:awb"),
     "scottish man loud": _man("northern", "flite:awb", tilt=(-0.3, 0.1), grit=(0.1, 0.6)),
     # Kept out of training.

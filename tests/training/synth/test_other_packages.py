@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from stemsplit.training.synth.espeak import say
-from stemsplit.training.synth.sampled import KEYS, sampled_hit, sampled_note
-from stemsplit.training.synth.sounds import Sampled
+from stemsplit.training.synth.sampled import KEYS, lacks, sampled_hit, sampled_note
+from stemsplit.training.synth.sounds import SAMPLED_KITS, Sampled
 from stemsplit.training.synth.sources import find
 from stemsplit.training.synth.speech import lines_of, spoken_line
 from stemsplit.training.synth.voices import VOICES, source_of
@@ -14,7 +14,6 @@ _needs_font = pytest.mark.skipif(find("timgm") is None, reason="no SoundFont is 
 _needs_speech = pytest.mark.skipif(find("espeak") is None, reason="eSpeak NG is not installed")
 _PIANO = Sampled("timgm", 0, ("piano",))
 _ORGAN = Sampled("timgm", 16, ("organ",))
-_KIT = Sampled("timgm", 0, ("acoustic",), bank=128)
 
 
 @_needs_font
@@ -37,12 +36,45 @@ def test_the_end_of_a_sampled_note_does_not_click(seconds: float) -> None:
     assert steps[end - 100 : end + 200].max() < 1.3 * steps[end - 2000 : end - 100].max()
 
 
+@pytest.mark.parametrize("name", SAMPLED_KITS)
+def test_every_drum_of_a_sampled_kit_sounds(name: str) -> None:
+    kit = SAMPLED_KITS[name]
+    if find(kit.font) is None:
+        pytest.skip(f"{kit.font} is not installed")
+    for drum in KEYS:
+        if lacks(kit, drum):
+            assert drum == "conga"
+            continue
+        for other in (False, True):
+            made = sampled_hit(kit, drum, 0.9, other=other)
+            assert np.isfinite(made).all()
+            assert 0.5 < np.abs(made).max() <= 1, (drum, other)
+            assert 0.03 < made.shape[-1] / 44_100 < 4.5
+
+
 @_needs_font
-@pytest.mark.parametrize("drum", KEYS)
-def test_every_drum_of_a_sampled_kit_sounds(drum: str) -> None:
-    made = sampled_hit(_KIT, drum, 0.9)
-    assert np.isfinite(made).all()
-    assert 0.5 < np.abs(made).max() <= 1
+def test_a_sampled_note_can_be_tuned() -> None:
+    spectra = [
+        np.abs(np.fft.rfft(made[0, :44_100], 441_000))
+        for made in (
+            sampled_note(_ORGAN, pitch=69, seconds=1, velocity=0.8, tuning=tuning)
+            for tuning in (0.0, 0.5, 0.0)
+        )
+    ]
+    plain, sharp, again = (float(s[4000:5000].argmax() + 4000) / 10 for s in spectra)
+    assert plain == again
+    assert abs(1200 * np.log2(sharp / plain) - 50) < 3
+
+
+@_needs_font
+@pytest.mark.parametrize(("program", "family"), [(14, "bell"), (11, "mallet"), (46, "pluck")])
+def test_ringing_sounds_end_in_silence(program: int, family: str) -> None:
+    made = sampled_note(Sampled("timgm", program, (family,)), pitch=72, seconds=0.2, velocity=0.9)
+    peaks = np.abs(made).max(axis=0)
+    last = peaks[-4410:-2205].max()
+    assert last < 0.03  # 30 dB below the peak where the longest release is over
+    steps = np.abs(np.diff(peaks[-8192:]))
+    assert steps.max() < 0.1
 
 
 @_needs_speech

@@ -4,16 +4,15 @@ import numpy as np
 import pytest
 
 from stemsplit.training.synth.articulation import SungNote, articulate
-from stemsplit.training.synth.band import Drummer, draw_values, place
+from stemsplit.training.synth.band import draw_values, place
 from stemsplit.training.synth.bassline import play_bass
 from stemsplit.training.synth.drumming import play_drums
 from stemsplit.training.synth.effects import compression, convolved, equaliser, limiting
 from stemsplit.training.synth.form import make_frame
 from stemsplit.training.synth.kits import KITS, hit
-from stemsplit.training.synth.melody import write_vocals
+from stemsplit.training.synth.melody import transposed, write_vocals
 from stemsplit.training.synth.mixdown import master
 from stemsplit.training.synth.phonemes import LANGUAGES, Syllable, make_words
-from stemsplit.training.synth.score import Stroke
 from stemsplit.training.synth.signals import (
     SAMPLE_RATE,
     classic_table,
@@ -22,8 +21,10 @@ from stemsplit.training.synth.signals import (
 )
 from stemsplit.training.synth.singing import Throat, sing
 from stemsplit.training.synth.sounds import SOUNDS
+from stemsplit.training.synth.tables import between
 from stemsplit.training.synth.theory import Key, chord_on, frequency
 from stemsplit.training.synth.tones import make_note
+from stemsplit.training.synth.voices import VOICES
 
 _THROAT = Throat(1.0, 0.1, 0.03, 5.5, 30, 0.003, 0.0, 3.0)
 
@@ -71,16 +72,15 @@ def test_every_sound_is_finite_and_in_tune(name: str) -> None:
 @pytest.mark.parametrize("kit", KITS)
 def test_drums_sound_like_themselves(kit: str) -> None:
     draw = np.random.default_rng(1)
-    kick, snare, hat = (hit(draw, KITS[kit], drum, 0.9) for drum in ("kick", "snare", "hat"))
+    kick, snare, hat = (hit(draw, draw, KITS[kit], drum, 0.9) for drum in ("kick", "snare", "hat"))
     assert _centroid(kick) < 600 < _centroid(hat) / 5
     assert _centroid(kick) < _centroid(snare) < _centroid(hat)
     assert all(np.isfinite(sound).all() for sound in (kick, snare, hat))
 
 
 def test_harder_strokes_are_louder() -> None:
-    loud, soft = (
-        np.abs(hit(np.random.default_rng(2), KITS["studio"], "snare", v)).max() for v in (1.0, 0.3)
-    )
+    draw = np.random.default_rng(2)
+    loud, soft = (np.abs(hit(draw, draw, KITS["studio"], "snare", v)).max() for v in (1.0, 0.3))
     assert loud > 3 * soft
 
 
@@ -106,6 +106,39 @@ def test_singers_take_rests_and_sing_one_note_at_a_time() -> None:
         assert all(end <= start + 1e-6 for end, start in zip(ends, starts, strict=False))
     sung = sum(phrase.end - phrase.start for phrase in lead.phrases)
     assert 0.15 * frame.seconds < sung < 0.9 * frame.seconds
+
+
+@pytest.mark.parametrize(
+    ("names", "lowest", "highest"),
+    [
+        (("baritone", "tenor", "crooner", "english man"), 45, 68),  # A2 to G#4
+        (("belter", "chanteuse", "american woman", "soprano"), 56, 77),  # G#3 to F5
+    ],
+)
+def test_leads_lie_where_people_sing(names: tuple[str, ...], lowest: int, highest: int) -> None:
+    pitches: list[int] = []
+    for seed in range(24):
+        draw = np.random.default_rng(seed)
+        centre = between(draw, VOICES[names[seed % len(names)]].centre)
+        lines = write_vocals(draw, make_frame(draw, "train"), "sung", centre)
+        leads = (line for line in lines if line.role == "lead")
+        pitches += [n.pitch for line in leads for phrase in line.phrases for n in phrase.notes]
+    assert lowest <= np.percentile(pitches, 5)
+    assert np.percentile(pitches, 95) <= highest
+
+
+@pytest.mark.parametrize("centre", [44.0, 57.0, 70.0])
+def test_other_singers_sing_in_their_own_octave(centre: float) -> None:
+    draw = np.random.default_rng(1)
+    for line in write_vocals(draw, make_frame(draw, "train"), "choir", 66):
+        assert line.voice != 0
+        before, after = (
+            np.array([n.pitch for phrase in one.phrases for n in phrase.notes])
+            for one in (line, transposed(line, centre))
+        )
+        assert abs(float(after.mean()) - centre) <= 6
+        assert len({*(after - before)}) == 1
+        assert (after - before)[0] % 12 == 0
 
 
 def test_a_voice_sings_the_pitch_it_is_given() -> None:
@@ -214,11 +247,3 @@ def test_what_lies_outside_a_track_is_cut_off() -> None:
     place(track, sound, 80 / SAMPLE_RATE, 0.0)
     place(track, sound, 3.0, 0.0)
     assert track[0].nonzero()[0].tolist() == [*range(30), *range(80, 100)]
-
-
-def test_takes_of_a_drum_are_not_equal() -> None:
-    balance = {"snare": 1.0}
-    drummer = Drummer({"": "studio"}, np.random.default_rng(0), 0.5, balance)
-    first = drummer.play([Stroke(0.0, "snare", 0.8)], 0, 4000)
-    second = drummer.play([Stroke(9.0, "snare", 0.8), Stroke(0.0, "snare", 0.8)], 0, 4000)
-    assert np.abs(first - second).max() > 0.001
