@@ -3,6 +3,7 @@
 The public names are resolved on first use, so that ``import stemsplit`` costs nothing.
 """
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from stemsplit.separation.separator import Separator as Separator
 
 __version__ = "0.1.0"
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # a program says what it will hear
 
 _HOMES = {
     "Separation": "stemsplit.separation.separator",

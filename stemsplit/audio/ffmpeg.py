@@ -107,8 +107,20 @@ def pipe_output(streams: Sequence[Any], options: Mapping[str, object]) -> Any:
     return ffmpeg.output(*streams, "pipe:1", **options)
 
 
-def _url(path: Path) -> str:
-    return f"file:{path.absolute()}"
+class _Address(str):
+    """An address that stands as it is on the command line, and that any name can be made into.
+
+    ffmpeg-python hashes what `str` gives as UTF-8, which the bytes of a name need not be.
+    """
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return repr(self)  # has such bytes escaped, and no other name looks the same
+
+
+def _url(path: Path) -> _Address:
+    return _Address(f"file:{path.absolute()}")
 
 
 class FFmpegProcess:

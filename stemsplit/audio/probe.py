@@ -218,8 +218,9 @@ class _Description:
 
 
 def _describe(path: Path) -> _Description:
-    # A file of metadata takes no streams, so that nothing is decoded.
-    output = pipe_output([file_input(path)], {"f": "ffmetadata", "map_metadata": -1})
+    # A file of metadata takes no streams, so that nothing is decoded; and nothing is written to it.
+    options = {"f": "ffmetadata", "map_metadata": -1, "map_chapters": -1}
+    output = pipe_output([file_input(path)], options)
     with FFmpegProcess(output, log_level="info", kept_lines=_DESCRIPTION_LINES) as process:
         process.read(1 << 16)
         status = process.finish()

@@ -177,7 +177,7 @@ class AudioReader:
             )
         self.faults = tuple(message(line) for line in lines if "[error]" in line)
         if self.faults:
-            _log.warning("%s: %s (%d faults)", path, self.faults[0], len(self.faults))
+            _log.info("%s: %s (%d faults)", path, self.faults[0], len(self.faults))
 
     def _least_samples(self) -> int:
         """Where a complete stream gets to at least, counted from its beginning."""

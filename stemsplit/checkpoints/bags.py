@@ -35,6 +35,19 @@ class Bag:
     trained_on: str | None = None
 
 
+def is_bag(data: bytes) -> bool:
+    """Whether a YAML file is meant as a bag: it has a list `models`, or may have one but is faulty.
+
+    Args:
+        data: contents of the file.
+    """
+    try:
+        found = yaml.safe_load(data[:_MAX_BYTES])
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return b"models" in data
+    return isinstance(found, dict) and isinstance(found.get("models"), list)
+
+
 def parse_bag(text: str, *, origin: str) -> Bag:
     """Read a bag file.
 
@@ -49,7 +62,7 @@ def parse_bag(text: str, *, origin: str) -> Bag:
         raise CatalogFormatError(f"{origin} is too large for a bag of models.")
     try:
         data = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = str(error).splitlines()[0] if str(error) else "too deeply nested"
         raise CatalogFormatError(f"{origin} is not valid YAML: {reason}.") from error
     if not isinstance(data, dict) or not isinstance(data.get("models"), list):

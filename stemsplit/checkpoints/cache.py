@@ -1,7 +1,7 @@
 """Where downloaded and registered weights live, and who may touch them when.
 
     <root>/weights/<id>.safetensors    our own format, whatever the weights came as
-    <root>/weights/<id>.json           its SHA-256 and length; written last, so it vouches for it
+    <root>/weights/<id>.json           its identifier, SHA-256 and length; written last: it vouches
     <root>/models/<name>.json          ensembles from the hub or registered by the user
     <root>/incoming/                   unfinished downloads, and files put there by hand
     <root>/locks/                      one lock per file that is being made
@@ -156,7 +156,7 @@ class Cache:
     def all_weights(self) -> tuple[StoredWeights, ...]:
         """Everything stored, by identifier."""
         records = sorted((self.root / "weights").glob("*.json"))
-        found = (self.find(record.stem) for record in records)
+        found = (self.find(_identifier(record)) for record in records)
         return tuple(weights for weights in found if weights is not None)
 
     @contextmanager
@@ -232,7 +232,7 @@ class Cache:
             origin=origin,
             origin_sha256=origin_sha256,
         )
-        record = {key: value for key, value in asdict(stored).items() if key not in ("id", "path")}
+        record = {key: value for key, value in asdict(stored).items() if key != "path"}
         self._write_json(self._record(weights_id), record)
         return stored
 
@@ -339,6 +339,12 @@ def _file_name(name: str) -> str:
     if plain == name and len(name) <= 100 and not name.startswith("."):
         return name
     return f"{plain.lstrip('.')[:60]}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+
+
+def _identifier(record: Path) -> str:
+    """Of the weights that a record vouches for; early records do not state it."""
+    stated = (_read_json(record) or {}).get("id")
+    return stated if isinstance(stated, str) and _file_name(stated) == record.stem else record.stem
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:

@@ -14,6 +14,7 @@ from stemsplit.checkpoints.reading import SUFFIXES
 from stemsplit.checkpoints.replacing import replacing
 from stemsplit.checkpoints.resolve import resolve
 from stemsplit.checkpoints.resolved import ResolvedModel
+from stemsplit.checkpoints.weights import read_info
 from stemsplit.errors import CheckpointError, ConfigError
 
 STORED = "stored"
@@ -105,7 +106,8 @@ def write_model(
         folder.mkdir(parents=True, exist_ok=True)
         sources = _sources(model, offline, progress)
         for (source, is_ours), file in zip(sources, files, strict=True):
-            if is_ours and licence is None and precision == STORED:
+            is_as_wanted = licence is None and precision == STORED
+            if is_ours and is_as_wanted and not Path(read_info(source).origin).is_absolute():
                 _copy(source, file)
             else:
                 _convert(source, file, licence, precision)
@@ -174,6 +176,8 @@ def _convert(source: Path, target: Path, licence: str | None, precision: str) ->
 
     checkpoint = read_checkpoint(source)
     info = replace(checkpoint.info, licence=checkpoint.info.licence or licence)
+    if Path(info.origin).is_absolute():  # as weights were registered once
+        info = replace(info, origin=Path(info.origin).name)
     state = checkpoint.state if precision == STORED else halved(checkpoint.state, name=str(source))
     write_checkpoint(target, state, info)
 

@@ -7,15 +7,17 @@ safetensors of demucs 4.1 lie there just as well.
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from stemsplit.checkpoints.bags import Bag, combine, parse_bag
+from stemsplit.checkpoints.bags import Bag, combine, is_bag, parse_bag
 from stemsplit.checkpoints.cache import sha256_of
 from stemsplit.checkpoints.reading import SUFFIXES, describe_file
 from stemsplit.checkpoints.resolved import Member, ResolvedModel
 from stemsplit.errors import CatalogFormatError, ChecksumError, UnknownModelError, suggest
 
 BAG_SUFFIXES = (".yaml", ".yml")
+_TRAINED = "best"
 
 
 def model_at(path: Path) -> ResolvedModel:
@@ -27,7 +29,9 @@ def model_at(path: Path) -> ResolvedModel:
         CheckpointError: a file of weights is faulty.
     """
     if path.is_dir():
-        return model_at(_only_model_of(path))
+        found = model_at(_only_model_of(path))
+        # All trainings call their weights so.
+        return replace(found, name=path.resolve().name) if found.name == _TRAINED else found
     if path.suffix.lower() in BAG_SUFFIXES:
         return _from_bag_file(path)
     return _from_files(path.stem, [path], None, origin=path)
@@ -35,18 +39,27 @@ def model_at(path: Path) -> ResolvedModel:
 
 def _only_model_of(folder: Path) -> Path:
     """The one thing in a folder that can be meant by naming the folder."""
+    weights = _with_suffix(folder, SUFFIXES)
     bags = _with_suffix(folder, BAG_SUFFIXES)
+    if len(weights) == 1:  # YAML of another program does not hide it
+        bags = [path for path in bags if _is_bag_file(path)]
     if len(bags) == 1:
         return bags[0]
     named = [path for path in bags if path.stem == folder.name]
     if named:
         return named[0]
-    weights = _with_suffix(folder, SUFFIXES)
     if not bags and len(weights) == 1:
         return weights[0]
     found = ", ".join(path.name for path in (bags or weights)[:10])
     what = f"holds several: {found}. Name one of them" if found else "holds no weights and no bag"
     raise UnknownModelError(f"{folder} {what}.")
+
+
+def _is_bag_file(path: Path) -> bool:
+    try:
+        return is_bag(path.read_bytes())
+    except OSError:
+        return True  # reading it as a bag says why it cannot be read
 
 
 def _from_bag_file(path: Path) -> ResolvedModel:

@@ -8,14 +8,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 from stemsplit.checkpoints import hub
-from stemsplit.checkpoints.bags import Bag, combine, parse_bag
+from stemsplit.checkpoints.bags import Bag, combine, is_bag, parse_bag
 from stemsplit.checkpoints.cache import Cache, StoredModel
 from stemsplit.checkpoints.catalog import PublishedFile
 from stemsplit.checkpoints.download import fetch
 from stemsplit.checkpoints.network import unreachable
 from stemsplit.checkpoints.reading import describe_metadata
+from stemsplit.checkpoints.resolved import joined
 from stemsplit.checkpoints.weights import is_ours
-from stemsplit.errors import DownloadError, OfflineError, UnknownModelError
+from stemsplit.errors import CatalogFormatError, DownloadError, OfflineError, UnknownModelError
 
 _BAG_SUFFIXES = (".yaml", ".yml")
 
@@ -35,6 +36,7 @@ def describe_repository(
         OfflineError: the network may not be used, or the hub cannot be reached.
         DownloadError: the repository, revision or file does not exist or is not given.
         UnknownModelError: the repository holds no model.
+        CatalogFormatError: its bag is faulty.
     """
     name = hub.cache_name(repository, revision)
     if offline or hub.is_offline():
@@ -66,7 +68,7 @@ def _describe(name: str, repository: str, revision: str | None, cache: Cache) ->
             files[index] = PublishedFile(**{**asdict(file), "format": "stemsplit"})
         infos.append(describe_metadata(metadata, Path(file.address)))
     first, stem_weights = combine(infos, bag, origin=name)
-    licence = first.licence or (bag.licence if bag else None)
+    licence = joined(info.licence or (bag.licence if bag else None) for info in infos)
     if licence is None and found.licence is not None:
         licence = f"{found.licence}, as {repository} states"
     return StoredModel(
@@ -82,7 +84,7 @@ def _describe(name: str, repository: str, revision: str | None, cache: Cache) ->
         architectures=tuple(info.architecture for info in infos),
         segment_seconds=bag.segment_seconds if bag else None,
         licence=licence,
-        trained_on=first.trained_on or (bag.trained_on if bag else None),
+        trained_on=joined(info.trained_on or (bag.trained_on if bag else None) for info in infos),
         trained_sets=tuple(dict.fromkeys(name for info in infos for name in info.trained_sets)),
         origin=f"{hub.endpoint()}/{repository}, commit {found.commit[:12]}",
     )
@@ -95,9 +97,10 @@ def _members(
     weights = [path for path in found.files if path.endswith(".safetensors") and "/" not in path]
     for path in found.files:
         if path.endswith(_BAG_SUFFIXES) and "/" not in path:
-            bag = parse_bag(
-                _fetch_text(repository, path, found.commit, cache), origin=f"{name}/{path}"
-            )
+            data = _fetch_bytes(repository, path, found.commit, cache)
+            if len(weights) == 1 and not is_bag(data):
+                continue  # YAML of another program does not hide them
+            bag = _read_bag(data, origin=f"{name}/{path}")
             members = [f"{member}.safetensors" for member in bag.members]
             missing = [member for member in members if member not in weights]
             if missing:
@@ -113,13 +116,20 @@ def _members(
     )
 
 
-def _fetch_text(repository: str, path: str, commit: str, cache: Cache) -> str:
+def _read_bag(data: bytes, *, origin: str) -> Bag:
+    try:
+        return parse_bag(data.decode("utf-8"), origin=origin)
+    except UnicodeDecodeError as error:
+        raise CatalogFormatError(f"{origin} cannot be read: {error}.") from error
+
+
+def _fetch_bytes(repository: str, path: str, commit: str, cache: Cache) -> bytes:
     place = hub.locate(
         PublishedFile(format="reference", hub=repository, path=path, revision=commit)
     )
     part = cache.make(cache.incoming) / f"hub-{commit[:12]}-{Path(path).name}.part"
     try:
         fetch(place.url, part, headers=place.headers)
-        return part.read_text(encoding="utf-8")
+        return part.read_bytes()
     finally:
         part.unlink(missing_ok=True)

@@ -70,17 +70,28 @@ def download_model(
     """
     cache = Cache()
     model = resolve(name, cache=cache, offline=offline)
+    found = None
     if model.kind == "hub" and not offline:
-        stored = describe_repository(*parse_hub_name(name), cache, offline=False)
-        cache.store_model(stored)
-        model = without_repeats(from_stored(stored))
+        found = describe_repository(*parse_hub_name(name), cache, offline=False)
+        model = without_repeats(from_stored(found))
     needed = [model.members[position] for position in model.needed(stems)]
     kept = [member for member in needed if member.path is None]
     for member in needed:
         if member.is_bundled:
             check_in_place(member)
     obtain(kept, cache, model=model.name, offline=offline, progress=progress, is_repair=True)
+    if found is not None:  # what was there before can be used until all that is new is here
+        _replace_model(cache, found)
     return describe(model, cache)
+
+
+def _replace_model(cache: Cache, stored: StoredModel) -> None:
+    """Describe a model anew, and delete those of its earlier weights that no model uses."""
+    before = cache.find_model(stored.name)
+    cache.store_model(stored)
+    used = {member for model in cache.all_models() for member in model.members}
+    for leftover in set(before.members if before else ()) - used:
+        _remove_weights(cache, leftover)
 
 
 def verify_models(name: str | None = None) -> tuple[VerifiedWeights, ...]:
@@ -108,8 +119,8 @@ def verify_models(name: str | None = None) -> tuple[VerifiedWeights, ...]:
         stored = tuple(weights for weights in found if weights is not None)
     bundled = [member for member in members if member.is_bundled and member.is_there]
     return (
-        *(_verify(weights, users.get(weights.id, ())) for weights in stored),
-        *(_verify_in_place(member, users.get(member.id, ())) for member in bundled),
+        *(_verify(weights, users.get(weights.path, ())) for weights in stored),
+        *(_verify_in_place(member, users.get(member.path, ())) for member in bundled),
     )
 
 
@@ -137,11 +148,12 @@ def _verify(weights: StoredWeights, models: tuple[str, ...]) -> VerifiedWeights:
     )
 
 
-def _users_of_weights(cache: Cache) -> dict[str, tuple[str, ...]]:
-    users: dict[str, tuple[str, ...]] = {}
+def _users_of_weights(cache: Cache) -> dict[Path | None, tuple[str, ...]]:
+    """Names of models by file, since early records do not state the identifier of theirs."""
+    users: dict[Path | None, tuple[str, ...]] = {}
     for model in list_models(cache):
         for member in model.members:
-            users[member.id] = (*users.get(member.id, ()), model.name)
+            users[member.path] = (*users.get(member.path, ()), model.name)
     return users
 
 
@@ -242,9 +254,7 @@ def add_model(
         trained_sets=model.trained_sets,
         origin=str(path.absolute()),
     )
-    cache.store_model(stored)
-    for leftover in kept - set(stored.members):
-        _remove_weights(cache, leftover)
+    _replace_model(cache, stored)
     return describe(from_stored(stored), cache)
 
 
@@ -283,7 +293,7 @@ def _copy_in(cache: Cache, source: Member, member: Member) -> None:
             cache,
             member,
             path,
-            origin=str(path.absolute()),
+            origin=path.name,  # it stays in the file, and with it in what is published
             origin_sha256=sha256_of(path),
         )
 

@@ -227,9 +227,10 @@ def convert_into(
         info,
         origin=origin,
         origin_sha256=origin_sha256,
-        licence=member.licence or info.licence,
-        trained_on=member.trained_on or info.trained_on,
-        trained_sets=member.trained_sets or info.trained_sets,
+        # Those of a member on the hub are the terms of the whole model.
+        licence=info.licence or member.licence,
+        trained_on=info.trained_on or member.trained_on,
+        trained_sets=info.trained_sets or member.trained_sets,
     )
     return cache.store(
         member.id,

@@ -5,7 +5,6 @@ up in the registry and never imported.
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -30,6 +29,7 @@ from stemsplit.checkpoints.weights import (
 )
 from stemsplit.errors import CheckpointError, ConfigError
 from stemsplit.models import registry
+from stemsplit.models.base import check_stem_names
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,7 +62,8 @@ def read_checkpoint(path: Path, *, variant: str | None = None) -> Checkpoint:
     Raises:
         UnsafeCheckpointError: the file asks for anything that is not plain data.
         CheckpointError: the file is damaged, or of no known kind.
-        ConfigError: its network has an option that stemsplit does not support.
+        ConfigError: its network has an option that stemsplit does not support, or a stem has a name
+            that is no plain name.
     """
     with _naming(path):
         if not _is_safetensors(path):
@@ -83,7 +84,8 @@ def describe_file(path: Path) -> CheckpointInfo:
     Raises:
         UnsafeCheckpointError: the file asks for anything that is not plain data.
         CheckpointError: the file is damaged, or of no known kind.
-        ConfigError: its network has an option that stemsplit does not support.
+        ConfigError: its network has an option that stemsplit does not support, or a stem has a name
+            that is no plain name.
     """
     with _naming(path):
         if _is_safetensors(path):
@@ -132,7 +134,7 @@ def _from_package(package: Package) -> Checkpoint:
         architecture, config, ours = registry.import_reference(
             package.class_name, package.args, package.kwargs, state
         )
-    return Checkpoint(_with_plain_stems(_describe(architecture, config)), config, ours)
+    return Checkpoint(_describe(architecture, config), config, ours)
 
 
 def _describe(architecture: str, config: "ModelConfig") -> CheckpointInfo:
@@ -147,9 +149,7 @@ def _describe(architecture: str, config: "ModelConfig") -> CheckpointInfo:
 
 def _with_plain_stems(info: CheckpointInfo) -> CheckpointInfo:
     """The same, unless a stem has a name that would do harm in a path or on a terminal."""
-    for stem in info.stems:
-        if not isinstance(stem, str) or not re.fullmatch(r"\w[\w .+-]{0,39}", stem):
-            raise CheckpointError(f"its stem {str(stem)[:40]!r} has a name that is no plain name.")
+    check_stem_names(info.stems)
     return info
 
 

@@ -62,12 +62,12 @@ class ResolvedModel:
     @property
     def licence(self) -> str | None:
         """Terms of the weights, where known; of several, all."""
-        return _joined(member.licence for member in self.members)
+        return joined(member.licence for member in self.members)
 
     @property
     def trained_on(self) -> str | None:
         """Training data of the weights, where known; of several, all."""
-        return _joined(member.trained_on for member in self.members)
+        return joined(member.trained_on for member in self.members)
 
     @property
     def trained_sets(self) -> tuple[str, ...]:
@@ -110,6 +110,7 @@ def without_repeats(model: ResolvedModel) -> ResolvedModel:
     )
 
 
-def _joined(values: Iterable[str | None]) -> str | None:
+def joined(values: Iterable[str | None]) -> str | None:
+    """What is known of the terms or the training data of several networks, each text once."""
     distinct: Mapping[str, None] = dict.fromkeys(value for value in values if value)
     return " / ".join(distinct) or None

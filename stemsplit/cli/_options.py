@@ -1,6 +1,7 @@
 """The options of the commands, declared once; their defaults stand in `separation/options.py`."""
 
 import math
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Any
@@ -75,18 +76,23 @@ def number(text: str | float) -> float:
     return value
 
 
+def folder(text: str | Path) -> Path:
+    """A folder, with ``~`` for the home folder also where the shell leaves it: ``--out=~/x``."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111 (Path's raises on a name like ~stems)
+
+
 def either(option: str, *values: Any, default: Any = None) -> Any:
     """The one value that was given among several ways to say the same.
 
     Args:
         option: its main name, for the message.
-        values: what each way says; None, False and the default count as nothing.
+        values: what each way says; None and False count as nothing.
         default: the value when there is none.
 
     Raises:
         ConfigError: two ways say different things.
     """
-    given = [value for value in values if value not in (None, False, default)]
+    given = [value for value in values if value is not None and value is not False]
     if len(set(given)) > 1:
         said = " and ".join(str(value) for value in given)
         raise ConfigError(f"{option} is asked to be {said}: choose one.")
@@ -149,6 +155,7 @@ Stop = Annotated[
 Repo = Annotated[
     Path | None,
     typer.Option(
+        parser=folder,
         metavar="DIR",
         help="Look the model up in this folder of .th, .safetensors and .yaml files.",
         rich_help_panel=_WHAT,
@@ -161,12 +168,20 @@ Offline = Annotated[
 
 Out = Annotated[
     Path,
-    typer.Option("--out", "-o", metavar="DIR", help="Output folder.", rich_help_panel=_WHERE),
+    typer.Option(
+        "--out",
+        "-o",
+        parser=folder,
+        metavar="DIR",
+        help="Output folder.",
+        rich_help_panel=_WHERE,
+    ),
 ]
 Template = Annotated[
-    str,
+    str | None,
     typer.Option(
         metavar="PATH",
+        show_default=OUTPUT.template,
         help="Path of a stem below the output folder. Fields: model, track, trackext, stem, ext,"
         " artist, albumartist, album, title, tracknumber, discnumber, year, genre, composer.",
         rich_help_panel=_WHERE,
@@ -208,18 +223,29 @@ Format = Annotated[
 ]
 BitDepth = Annotated[
     int | None,
-    typer.Option(metavar="16|24|32", help="32 is floating point.", rich_help_panel=_SOUND),
+    typer.Option(
+        metavar="16|24|32",
+        help="Of lossless formats; 32 is floating point, for wav only. With --format stems it asks"
+        " for Apple Lossless instead of AAC.",
+        show_default="16",
+        rich_help_panel=_SOUND,
+    ),
 ]
 Bitrate = Annotated[
     int | None,
     typer.Option(
-        parser=kilobits, metavar="KBIT", help="Of lossy formats, in kbit/s.", rich_help_panel=_SOUND
+        parser=kilobits,
+        metavar="KBIT",
+        help="Of lossy formats, in kbit/s.",
+        show_default="mp3 320, m4a, ogg and stems 256, opus 192",
+        rich_help_panel=_SOUND,
     ),
 ]
 Clip = Annotated[
-    str,
+    str | None,
     typer.Option(
         metavar="shared|clamp|none",
+        show_default=OUTPUT.clip,
         help="When a stem is too loud for the format: one gain for all stems, cut peaks, or"
         " nothing.",
         rich_help_panel=_SOUND,
@@ -255,7 +281,8 @@ Segment = Annotated[
     typer.Option(
         parser=number,
         metavar="SECONDS",
-        help="Length of a segment; shorter needs less memory.",
+        help="Length of a segment; at most what the model takes. Shorter needs less memory, but"
+        " not with networks of fixed length (htdemucs and its kin), which it only slows down.",
         show_default="the model's",
         rich_help_panel=_HOW,
     ),
@@ -280,7 +307,13 @@ Device = Annotated[
     ),
 ]
 Precision = Annotated[
-    str, typer.Option(metavar="auto|fp32|fp16|bf16", help="Arithmetic.", rich_help_panel=_HOW)
+    str,
+    typer.Option(
+        metavar="auto|fp32|fp16|bf16",
+        help="Arithmetic. auto is fp32; fp16 and bf16 are meant to be faster on a GPU, and give"
+        " slightly other stems.",
+        rich_help_panel=_HOW,
+    ),
 ]
 Jobs = Annotated[
     int,

@@ -2,6 +2,7 @@
 
 import contextlib
 import difflib
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -19,7 +20,10 @@ FAILED, WRONG_USAGE, STOPPED = 1, 2, 130
 
 _APP_OPTIONS = ("--help", "-h", "--version")
 _DEBUG = "--debug"
-_STOPPED_LINE = "stopped; finished songs stay, and --skip-existing goes on with the rest."
+_HEARD = ("stemsplit.audio", "stemsplit.training")  # others' warnings come as errors or events
+_STOPPED_LINES = {
+    "separate": "stopped; finished songs stay, and --skip-existing goes on with the rest."
+}
 
 app = typer.Typer(
     name="stemsplit",
@@ -71,22 +75,41 @@ def main(arguments: Sequence[str] | None = None) -> None:
     prepare_streams()
     words, wants_trace = _take_debug(sys.argv[1:] if arguments is None else list(arguments))
     status = 0
+    said = _Said(logging.WARNING)
+    for name in _HEARD:
+        logging.getLogger(name).addHandler(said)
+    words = with_command(words)
+    command = words[0] if words else ""
     try:
-        app(with_command(words), prog_name="stemsplit")
+        app(words, prog_name="stemsplit")
     except StemsplitError as error:
         if wants_trace:
             raise
         status = status_of(error)
-        Console().complain(f"stemsplit: {_STOPPED_LINE if status == STOPPED else error}")
+        line = _STOPPED_LINES.get(command, "stopped.") if status == STOPPED else error
+        Console().complain(f"stemsplit: {line}")
     except SystemExit as stop:
         status = stop.code if isinstance(stop.code, int) else FAILED
+    finally:
+        for name in _HEARD:
+            logging.getLogger(name).removeHandler(said)
     if status == STOPPED:
         _leave()
     sys.exit(status)
 
 
+class _Said(logging.Handler):
+    """Tells the user what the library warns of."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        Console().complain(f"Warning: {record.getMessage()}")
+
+
 def _leave() -> NoReturn:
     """End now, without waiting for threads: one may be reading a pipe that never ends."""
+    from stemsplit.separation.piped import delete_copies
+
+    delete_copies()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):
             stream.flush()

@@ -38,11 +38,13 @@ class StemScore:
 
 def demo(
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="DIR", help="Where the stems go.")
+        Path,
+        typer.Option("--out", "-o", parser=cli.folder, metavar="DIR", help="Where the stems go."),
     ] = Path("demo"),
     model: Annotated[
         str, typer.Option("--model", "-n", metavar="NAME", help="As separate takes it, auto too.")
     ] = _OURS,
+    overwrite: cli.Overwrite = cli.OUTPUT.overwrite,
     device: cli.Device = cli.SEPARATION.device,
     offline: cli.Offline = False,
     json: cli.Json = False,
@@ -60,7 +62,7 @@ def demo(
         [str(song / _MIX)],
         model,
         SeparationOptions(device=device),
-        OutputOptions(folder=out, template=_TEMPLATE),
+        OutputOptions(folder=out, template=_TEMPLATE, overwrite=overwrite),
         offline=offline,
     )
     console = make_console(is_json=json)
@@ -73,8 +75,10 @@ def demo(
     ]
     if console.mode is Mode.JSON:
         console.record("scores", {"song": song, "stems": scores})
-    else:
+    elif scores:
         _show(console, scores)
+    else:
+        console.say(f"Nothing to score: the song has none of the stems of {settled.plan.model}.")
 
 
 def _score(

@@ -30,7 +30,8 @@ Models = Annotated[
         "--name",
         "-n",
         metavar="NAME",
-        help="A model to separate with, as `separate --model` takes it; may be repeated.",
+        help="A model to separate with, as `separate --model` takes it, but not auto; may be"
+        " repeated.",
         rich_help_panel=_WHAT,
     ),
 ]
@@ -134,6 +135,7 @@ Out = Annotated[
     typer.Option(
         "--out",
         "-o",
+        parser=cli.folder,
         metavar="DIR",
         help="Folder of results.json, results.csv, report.html and finished tracks; the same"
         " command goes on where it was stopped.",

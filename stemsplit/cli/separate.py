@@ -1,6 +1,6 @@
 """`stemsplit separate`: songs in, stems out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,10 +12,10 @@ from stemsplit.cli import _options as cli
 from stemsplit.cli._console import make_console
 from stemsplit.cli._progress import Reporter, make_reporter
 from stemsplit.cli._stopping import stop_on_signals
-from stemsplit.errors import DownloadError, EncodeError
+from stemsplit.errors import DownloadError, EncodeError, OutputConflictError
 from stemsplit.evaluation.quality_table import QualityTable
 from stemsplit.separation.events import Event, EventSink, Notice, SongFinished
-from stemsplit.separation.options import OutputOptions, SeparationOptions
+from stemsplit.separation.options import REPO_MODEL, OutputOptions, SeparationOptions
 
 if TYPE_CHECKING:
     from stemsplit.evaluation.inspection import SongInspector
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from stemsplit.separation.events import BatchFinished
     from stemsplit.separation.prepared import PreparedSong
     from stemsplit.separation.separator import Separator
-
-_OF_DEMUCS = "htdemucs"
 
 
 def separate(
@@ -37,14 +35,14 @@ def separate(
     repo: cli.Repo = None,
     offline: cli.Offline = False,
     out: cli.Out = cli.OUTPUT.folder,
-    template: cli.Template = cli.OUTPUT.template,
+    template: cli.Template = None,
     skip_existing: cli.SkipExisting = cli.OUTPUT.skip_existing,
     overwrite: cli.Overwrite = cli.OUTPUT.overwrite,
     report: cli.Report = False,
     format: cli.Format = None,
     bit_depth: cli.BitDepth = cli.OUTPUT.bit_depth,
     bitrate: cli.Bitrate = cli.OUTPUT.bitrate,
-    clip: cli.Clip = cli.OUTPUT.clip,
+    clip: cli.Clip = None,
     exact_sum: cli.ExactSum = False,
     shifts: cli.Shifts = cli.SEPARATION.shifts,
     seed: cli.Seed = cli.SEPARATION.seed,
@@ -157,7 +155,7 @@ def settle(
     from stemsplit.checkpoints.beginning import attainable
     from stemsplit.checkpoints.describe import describe_model
     from stemsplit.checkpoints.resolve import AUTO
-    from stemsplit.separation.batch_plan import plan_batch, remainder_stem
+    from stemsplit.separation.batch_plan import about_other_models, plan_batch, remainder_stem
 
     def settled(choice: Choice) -> Settled:
         described = describe_model(choice.name, repo=repo, offline=offline)
@@ -180,14 +178,16 @@ def settle(
     if model != AUTO:
         return settled(Choice(name=model, is_here=True))
     if repo is not None:
-        return settled(Choice(name=_OF_DEMUCS, is_here=True))
+        return settled(Choice(name=REPO_MODEL, is_here=True))
     choice = choose_model(options.needed_stems, offline=offline)
     # Whatever is wrong with the songs or the options is said without waiting for the network.
     planned = settled(choice)
     if not planned.plan.jobs:
         return planned
     attained = attainable(choice, options.needed_stems)
-    return planned if attained is choice else settled(attained)
+    planned = planned if attained is choice else settled(attained)
+    notices = (*planned.plan.notices, *about_other_models(planned.plan))
+    return replace(planned, plan=replace(planned.plan, notices=notices))
 
 
 def run(settled: Settled, reporter: Reporter, *, is_judging: bool = False) -> "BatchFinished":
@@ -204,7 +204,11 @@ def run(settled: Settled, reporter: Reporter, *, is_judging: bool = False) -> "B
     from stemsplit.separation.batch import load_separator, run_batch
 
     plan = settled.plan
-    tell = _recording(reporter, QualityTable(plan.output.folder)) if is_judging else reporter
+    tell: EventSink = reporter
+    if is_judging:
+        table = QualityTable(plan.output.folder)
+        tell = _recording(reporter, table)
+        plan = replace(plan, notices=(*plan.notices, *_unjudged(plan, table)))
     with reporter, stop_on_signals() as stop:
 
         def make_separator() -> "Separator":
@@ -246,6 +250,18 @@ def _inspector(separator: "Separator", song: "PreparedSong") -> "SongInspector":
     return SongInspector(separator, song)
 
 
+def _unjudged(plan: "BatchPlan", table: QualityTable) -> Iterator[Notice]:
+    """Says how many songs are left out though nobody has judged them."""
+    count = sum(not table.has(job.source) for job in plan.skipped)
+    if count:
+        songs = "1 song is" if count == 1 else f"{count} songs are"
+        yield Notice(
+            message=f"{songs} done but not judged, as --report was not given then. For a verdict,"
+            " leave out --skip-existing.",
+            is_warning=True,
+        )
+
+
 def _recording(reporter: Reporter, table: QualityTable) -> EventSink:
     """Tells the reporter, and puts the verdicts on a song into the table."""
 
@@ -254,7 +270,7 @@ def _recording(reporter: Reporter, table: QualityTable) -> EventSink:
         if isinstance(event, SongFinished):
             try:
                 table.record(event.song, event.quality)
-            except EncodeError as error:
+            except (EncodeError, OutputConflictError) as error:
                 reporter(Notice(message=str(error), is_warning=True))
 
     return tell

@@ -53,7 +53,7 @@ From = Annotated[
     typer.Option(
         "--from",
         metavar="MODEL",
-        help="Begin with the weights of a model, as `separate --model` takes it.",
+        help="Begin with the weights of a model, as `separate --model` takes it, but not auto.",
         rich_help_panel=_WHAT,
     ),
 ]
@@ -105,6 +105,7 @@ Settings = Annotated[
 Out = Annotated[
     Path | None,
     typer.Option(
+        parser=cli.folder,
         metavar="DIR",
         help="Folder of the run; one that has states of the same run goes on from them.",
         rich_help_panel=_WHAT,

@@ -82,6 +82,8 @@ class SongInspector:
     def _excerpts(self, stride: int) -> list[int]:
         """Where the excerpts begin: spread over the song, between the segments of the first run."""
         song, length = self._song, self._length
+        if not length:  # a song of a single sample has nothing to compare
+            return []
         wanted = round(song.duration_seconds / _SECONDS_PER_EXCERPT)
         count = max(1, min(wanted, _MAX_EXCERPTS))
         starts = []

@@ -23,6 +23,7 @@ from stemsplit.evaluation.comparison import (
     compare_results,
 )
 from stemsplit.evaluation.data.dataset import Dataset
+from stemsplit.evaluation.data.derived import WITHOUT_VOCALS, left_out_of
 from stemsplit.evaluation.data.find import open_dataset
 from stemsplit.evaluation.estimates import find_estimates
 from stemsplit.evaluation.events import EvaluationSink
@@ -30,7 +31,7 @@ from stemsplit.evaluation.output import Findings, check_folder, write_files
 from stemsplit.evaluation.results import EvaluationResult, read_result
 from stemsplit.evaluation.run_options import TRACKS_NAME, EvaluationOptions
 from stemsplit.evaluation.runner import Evaluation, evaluate
-from stemsplit.evaluation.stem_plan import plan_stems
+from stemsplit.evaluation.stem_plan import REMAINDER, plan_stems
 from stemsplit.evaluation.store import ResultStore
 from stemsplit.separation.options import SeparationOptions
 
@@ -74,21 +75,15 @@ class Session:
     old: EvaluationResult | None = None
     """The earlier evaluation to compare with."""
 
-    @property
-    def options(self) -> SeparationOptions:
-        """How the models are run."""
-        return replace(self.request.separation, two_stems=self.request.evaluation.two_stems)
-
     def candidates(self, load: LoadSeparator) -> tuple[Candidate, ...]:
         """What is evaluated.
 
         Args:
             load: loads the model of a name with options.
         """
-        options = self.options
         names = _distinct([model.name for model in self.models])
         models = [
-            ModelCandidate(name, model, options, _named(load, given))
+            ModelCandidate(name, model, _options(self.request, model), _named(load, given))
             for name, model, given in zip(names, self.models, self.request.models, strict=True)
         ]
         return (*models, *self.estimates)
@@ -105,8 +100,7 @@ def prepare(request: Request) -> Session:
         describe_model(name, repo=request.repo, offline=request.offline) for name in request.models
     )
     for model in models:
-        options = replace(request.separation, two_stems=request.evaluation.two_stems)
-        options.output_stems(model.name, model.stems)
+        _options(request, model).output_stems(model.name, model.stems)
     old = None if request.compare is None else read_result(request.compare)
     check_folder(request.evaluation.folder)
     dataset = open_dataset(request.data, request.split)
@@ -168,7 +162,8 @@ def _excerpts(
 
 def _estimates(folders: Iterable[Path], dataset: Dataset) -> Iterable[EstimatesCandidate]:
     tracks = [track.name for track in dataset]
-    stems = (*dataset.stems, *(f"no_{stem}" for stem in dataset.stems))
+    sums = (*WITHOUT_VOCALS, *(f"no_{stem}" for stem in dataset.stems))
+    stems = tuple(dict.fromkeys((*dataset.stems, REMAINDER, *sums)))
     found = [
         (name, folder, files)
         for folder in folders
@@ -179,11 +174,21 @@ def _estimates(folders: Iterable[Path], dataset: Dataset) -> Iterable[EstimatesC
         yield EstimatesCandidate(name, folder, files)
 
 
+def _options(request: Request, model: ModelDescription) -> SeparationOptions:
+    """How a model is run: what is left of the mix is not asked of one that says it by itself."""
+    two_stems = request.evaluation.two_stems
+    if any(left_out_of(stem) == two_stems for stem in model.stems):
+        two_stems = None
+    return replace(request.separation, two_stems=two_stems)
+
+
 def _check_judgements(session: Session) -> None:
     """Find out now what could not be compared or held against a floor after hours of work."""
     request, dataset = session.request, session.dataset
     options = request.evaluation
-    have = {one.name: session.options.output_stems(one.name, one.stems) for one in session.models}
+    have = {
+        one.name: _options(request, one).output_stems(one.name, one.stems) for one in session.models
+    }
     plans = plan_stems(
         dataset.stems,
         {**have, **{one.name: one.stems for one in session.estimates}},

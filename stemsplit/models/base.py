@@ -8,6 +8,8 @@ and does no I/O. What the separation needs to know about a network stands on its
 that nobody has to ask which class it is.
 """
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -15,6 +17,22 @@ from stemsplit.errors import ConfigError
 
 STEMS_4 = ("drums", "bass", "other", "vocals")
 STEMS_6 = (*STEMS_4, "guitar", "piano")
+
+_STEM_NAME = re.compile(r"\w[\w .&+()-]{0,39}")  # does no harm in a path or on a terminal
+
+
+def check_stem_names(stems: Iterable[object]) -> None:
+    """Refuse names of stems that cannot be file names.
+
+    Raises:
+        ConfigError: a stem has such a name.
+    """
+    for stem in stems:
+        if not isinstance(stem, str) or not _STEM_NAME.fullmatch(stem):
+            raise ConfigError(
+                f"The stem {str(stem)[:40]!r} has a name that is no plain name: use at most 40 "
+                "letters, digits, spaces and . & _ + - ( ), with a letter, a digit or _ first."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +54,7 @@ class ModelConfig:
     def __post_init__(self) -> None:
         if not self.stems or len(set(self.stems)) != len(self.stems):
             raise ConfigError(f"stems must be distinct names and at least one, got {self.stems}.")
+        check_stem_names(self.stems)
         for name in ("channels", "sample_rate", "segment_samples"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}.")

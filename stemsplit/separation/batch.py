@@ -31,6 +31,7 @@ from stemsplit.separation.events import (
 from stemsplit.separation.ledger import InputMark, Ledger, mark_input
 from stemsplit.separation.naming import SongJob
 from stemsplit.separation.options import SeparationOptions
+from stemsplit.separation.stopping import stopping
 
 if TYPE_CHECKING:
     from stemsplit.checkpoints.download import DownloadProgress
@@ -61,11 +62,15 @@ def load_separator(
         repo: folder of weights to look the name up in.
         on_event: told when the model is ready.
         on_download: told how far a download is.
-        cancel: set it from another thread to stop the separation.
+        cancel: set it from another thread to stop the separation, or the download before it.
+
+    Raises:
+        Cancelled: `cancel` was set during a download.
     """
     began = time.perf_counter()
     stems = options.stems if options.two_stems is None else (options.two_stems,)
-    _obtain(model, stems, offline=offline, repo=repo, on_download=on_download)
+    watched = stopping(cancel, on_download)
+    _obtain(model, stems, offline=offline, repo=repo, on_download=watched)
     from stemsplit.checkpoints.load import load_model
     from stemsplit.separation.separator import Separator
 
@@ -264,6 +269,8 @@ def _record(
             source=job.source,
             mark=mark,
             settings=plan.settings,
+            start_seconds=plan.output.start_seconds,
+            stop_seconds=plan.output.stop_seconds,
             about={"model": plan.model, "seed": seed},
         )
     except OSError as error:

@@ -88,6 +88,7 @@ def plan_batch(
     waiting = tuple(job for job in jobs if id(job) not in done)
     if not output.overwrite:
         _check_in_the_way(waiting, ledger)
+        _check_parts(waiting, ledger, output, settings)
     return BatchPlan(
         model=model.name,
         stems=stems,
@@ -110,6 +111,18 @@ def _about_model(model: ModelDescription) -> Iterator[Notice]:
     if not model.is_cached and model.licence is not None:
         yield Notice(
             message=f"First use of {model.name}; the terms of its weights: {model.licence}"
+        )
+
+
+def about_other_models(plan: BatchPlan) -> Iterator[Notice]:
+    """Says which models began with the songs of a run that is gone on with by another one."""
+    sources = [job.source for job in plan.jobs if not is_pipe(job.source)]
+    others = [name for name in Ledger(plan.output.folder).models_of(sources) if name != plan.model]
+    if plan.output.skip_existing and others:
+        yield Notice(
+            message=f"Songs that {' and '.join(others)} has separated before are not skipped, as"
+            f" this run uses {plan.model}. To go on with the earlier one, add --model {others[0]}.",
+            is_warning=True,
         )
 
 
@@ -168,6 +181,26 @@ def _check_in_the_way(jobs: Sequence[SongJob], ledger: Ledger) -> None:
         f"{path} is in the way{others}: it is not, or no longer, what stemsplit made of"
         f" {job.source}. Add --overwrite to replace it, or choose another --out."
     )
+
+
+def _check_parts(
+    jobs: Sequence[SongJob], ledger: Ledger, output: OutputOptions, settings: str
+) -> None:
+    """Refuse to replace the stems of a song by those of a part of it.
+
+    Raises:
+        OutputConflictError: a file holds more of the song than this run would put there.
+    """
+    for job in jobs:
+        for path in job.files.values():
+            made = ledger.find(path)
+            if made is None or made.settings == settings:
+                continue
+            if made.holds_more_than(output.start_seconds, output.stop_seconds):
+                raise OutputConflictError(
+                    f"{path} is in the way: it holds more of {job.source} than the part that is"
+                    " asked for. Add --overwrite to replace it, or choose another --out."
+                )
 
 
 def _may_replace(ledger: Ledger, path: Path, job: SongJob) -> bool:

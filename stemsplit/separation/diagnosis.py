@@ -159,6 +159,7 @@ def check_disk(folder: Path) -> Finding:
 
 def check_network() -> Finding:
     """Ask where models come from for a connection; a missing one matters only for new models."""
+    from stemsplit.checkpoints.cache import Cache
     from stemsplit.checkpoints.hub import endpoint
     from stemsplit.checkpoints.network import unreachable
 
@@ -166,9 +167,10 @@ def check_network() -> Finding:
     reasons = unreachable([hub])
     if not reasons:
         return Finding("network", "ok", f"{hub} answers")
+    incoming = Cache().incoming
     advice = (
-        "Only new models need it. Behind a proxy set HTTPS_PROXY; or download a model elsewhere and"
-        " use `stemsplit models add`."
+        "Only new models need it. Behind a proxy set HTTPS_PROXY; or try `stemsplit models download"
+        f" NAME`, which names the file to get on another machine and to put into {incoming}."
     )
     reason = next(iter(reasons.values()))
     return Finding("network", "warning", f"{hub} cannot be reached: {reason}", advice)
@@ -186,8 +188,8 @@ def _device_detail(name: str) -> str:
 def _device_advice(name: str, reason: str) -> str:
     if name == "cuda" and ("no kernel image" in reason or "sm_" in reason):
         return (
-            "This torch was built without your GPU's generation: install the newest build from"
-            " https://pytorch.org/get-started/locally, torch and torchaudio together."
+            "This torch was built without your GPU's generation: install the newest build, as"
+            " https://pytorch.org/get-started/locally says; stemsplit needs torch alone."
         )
     if "memory" in reason:
         return "Another program holds the memory of the device: close it, or use --device cpu."
@@ -198,8 +200,8 @@ def _missing_gpu_advice() -> str:
     torch = importlib.import_module("torch")
     if torch.version.cuda is None:
         return (
-            "Install a torch with CUDA, torch and torchaudio together, as"
-            " https://pytorch.org/get-started/locally says."
+            "Install a torch with CUDA, as https://pytorch.org/get-started/locally says; stemsplit"
+            " needs torch alone."
         )
     driver = _first_of_nvidia_smi()
     return f"Update the NVIDIA driver{driver}: this torch needs one for CUDA {torch.version.cuda}."

@@ -113,6 +113,7 @@ class Ensemble:
                 device,
                 precision=options.precision,
                 batch=options.batch,
+                fixed_length=loaded.config.fixed_length,
                 cancel=cancel,
             )
             shares = torch.tensor([weights[rows[t]] / totals[t] for t in targets])

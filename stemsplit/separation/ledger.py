@@ -8,6 +8,7 @@ is killed leaves at worst a torn line, which is passed over when reading.
 import dataclasses
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -57,6 +58,19 @@ class MadeFile:
     """What `settings_digest` gave for the model and the options."""
     size: int
     mtime_ns: int
+    start_seconds: float = 0.0
+    """Where in the song it begins."""
+    stop_seconds: float | None = None
+    """Where in the song it stops; None is the end."""
+    model: str | None = None
+    """The name of the model."""
+
+    def holds_more_than(self, start_seconds: float, stop_seconds: float | None) -> bool:
+        """Whether another stretch of the song is only a part of what is in this file."""
+        stop = math.inf if stop_seconds is None else stop_seconds
+        own_stop = math.inf if self.stop_seconds is None else self.stop_seconds
+        is_equal = (start_seconds, stop) == (self.start_seconds, own_stop)
+        return self.start_seconds <= start_seconds and stop <= own_stop and not is_equal
 
 
 class Ledger:
@@ -76,6 +90,16 @@ class Ledger:
     def files(self) -> set[Path]:
         """Every file that the ledger knows of, whether or not it still exists."""
         return {self._folder / name for name in self._entries}
+
+    def models_of(self, sources: Iterable[Path]) -> tuple[str, ...]:
+        """The models that made what is there of these songs, in order of their names."""
+        wanted = {os.path.abspath(source) for source in sources}  # noqa: PTH100 (as in `record`)
+        found = {
+            made.model
+            for name, made in self._entries.items()
+            if made.model and made.source in wanted and self.find(self._folder / name)
+        }
+        return tuple(sorted(found))
 
     def find(self, path: Path) -> MadeFile | None:
         """The entry of a file that is on disk exactly as it was left, else None."""
@@ -112,6 +136,8 @@ class Ledger:
         source: Path,
         mark: InputMark | None,
         settings: str,
+        start_seconds: float = 0.0,
+        stop_seconds: float | None = None,
         about: Mapping[str, Any] | None = None,
     ) -> None:
         """Add the results of a finished song, as they are on disk now.
@@ -121,6 +147,8 @@ class Ledger:
             source: the song they were made from.
             mark: what `mark_input` gave for the song before it was read.
             settings: what `settings_digest` gave.
+            start_seconds: where in the song they begin.
+            stop_seconds: where they stop; None is its end.
             about: what a reader of the file may want to know beside that.
 
         Raises:
@@ -131,6 +159,7 @@ class Ledger:
             "source": os.path.abspath(source),  # noqa: PTH100 (links are kept as the user named them)
             "input": None if mark is None else dataclasses.asdict(mark),
             "settings": settings,
+            "range": [start_seconds, stop_seconds],
             **(about or {}),
             "files": {
                 self._name(path): [now.st_size, now.st_mtime_ns] for path, now in made.items()
@@ -208,6 +237,7 @@ def _parse(line: str) -> dict[str, MadeFile]:
     try:
         facts = json.loads(line)
         mark = None if facts["input"] is None else InputMark(**facts["input"])
+        start, stop = facts.get("range", (0.0, None))  # earlier versions did not keep it
         return {
             str(name): MadeFile(
                 source=str(facts["source"]),
@@ -215,6 +245,9 @@ def _parse(line: str) -> dict[str, MadeFile]:
                 settings=str(facts["settings"]),
                 size=int(size),
                 mtime_ns=int(mtime_ns),
+                start_seconds=float(start),
+                stop_seconds=None if stop is None else float(stop),
+                model=facts.get("model"),
             )
             for name, (size, mtime_ns) in facts["files"].items()
         }

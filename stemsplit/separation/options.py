@@ -12,6 +12,7 @@ from stemsplit.errors import ConfigError, UnknownModelError, suggest
 
 Precision = Literal["auto", "fp32", "fp16", "bf16"]
 ClipPolicy = Literal["shared", "clamp", "none"]
+REPO_MODEL = "htdemucs"  # what ``auto`` means with a folder of weights: the default of demucs
 MAX_SHIFTS = 100  # all passes are held at once; the paper used 10 and nobody reports gains beyond
 
 
@@ -47,7 +48,7 @@ class SeparationOptions:
     """``auto``, or a torch device such as ``cpu``, ``cuda``, ``cuda:1``, ``mps`` or ``xpu``."""
 
     precision: Precision = "auto"
-    """Arithmetic of the network: ``auto`` is the fastest that keeps the result (fp32 on a CPU)."""
+    """Arithmetic of the network: ``auto`` is fp32; fp16 and bf16 give slightly other stems."""
 
     exact_sum: str | None = None
     """Add what the model left over to this stem, so that all stems sum to the mix."""

@@ -23,6 +23,9 @@ _BLOCK_BYTES = 1 << 20
 _POLL_SECONDS = 0.1
 
 
+_folders: set[Path] = set()  # of copies, for a process that ends without cleaning up
+
+
 @dataclass(frozen=True)
 class SpooledInput:
     """A file that can be read any number of times; a temporary copy is deleted with this object."""
@@ -42,7 +45,8 @@ def spool_if_pipe(path: Path, cancel: threading.Event) -> SpooledInput:
     with contextlib.ExitStack() as undo:
         try:
             folder = Path(tempfile.mkdtemp(prefix="stemsplit-"))
-            undo.callback(shutil.rmtree, folder, ignore_errors=True)
+            _folders.add(folder)
+            undo.callback(_delete, folder)
             copy = folder / Song(path).track
             with copy.open("wb") as target:
                 if path == STANDARD_INPUT:
@@ -57,6 +61,17 @@ def spool_if_pipe(path: Path, cancel: threading.Event) -> SpooledInput:
         spooled = SpooledInput(copy)
         weakref.finalize(spooled, undo.pop_all().close)
         return spooled
+
+
+def delete_copies() -> None:
+    """Delete every copy that there is, before the process ends at once."""
+    for folder in tuple(_folders):
+        _delete(folder)
+
+
+def _delete(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    _folders.discard(folder)
 
 
 @contextlib.contextmanager

@@ -41,6 +41,9 @@ class PreparedSong:
     downmixed_from: int | None = None
     """Channels of the file when it had more than two."""
 
+    faults: tuple[str, ...] = ()
+    """What the decoder found wrong with the file, in its own words, though it could go on."""
+
     spooled: SpooledInput | None = None
     """Keeps the copy of a pipe alive."""
 

@@ -34,6 +34,7 @@ class NetworkRunner:
         *,
         precision: Precision = "auto",
         batch: int | None = None,
+        fixed_length: bool = False,
         cancel: threading.Event | None = None,
     ) -> None:
         """Move `network` to `device`.
@@ -43,12 +44,14 @@ class NetworkRunner:
             device: where to compute.
             precision: arithmetic of the forward pass.
             batch: windows per forward pass, or None to find it.
+            fixed_length: whether a shorter segment changes nothing for the network.
             cancel: when set, the forward pass under way is given up between two layers.
         """
         self._network = network.to(device).eval()
         self._device = device
         self._precision = precision
         self._batch = batch
+        self._fixed_length = fixed_length
         if cancel is not None:
             hooks = [
                 module.register_forward_pre_hook(_StopIfSet(cancel)) for module in network.modules()
@@ -107,9 +110,17 @@ class NetworkRunner:
         if tried == 1:
             raise DeviceError(
                 f"Device {self._device} ran out of memory with a single segment "
-                f"({str(error).splitlines()[0]}): use a shorter --segment or --device cpu."
+                f"({str(error).splitlines()[0]}): {self._way_out()}."
             ) from error
         self._batch = tried // 2
+
+    def _way_out(self) -> str:
+        ways = [] if self._fixed_length else ["use a shorter --segment"]
+        if self._device.type == "cpu":
+            ways += ["close other programs", "set --jobs 1"]
+        else:
+            ways.append("use --device cpu")
+        return f"{', '.join(ways)}, or choose a smaller model (stemsplit models list)"
 
 
 class _StopIfSet:

@@ -25,10 +25,11 @@ from stemsplit.separation.background import Background
 from stemsplit.separation.device import choose_device
 from stemsplit.separation.ensemble import Ensemble, ProgressCallback, with_segment
 from stemsplit.separation.events import EventSink, ModelReady, Notice
-from stemsplit.separation.options import SeparationOptions
+from stemsplit.separation.options import REPO_MODEL, SeparationOptions
 from stemsplit.separation.piped import called, spool_if_pipe
 from stemsplit.separation.prepared import PreparedSong, read_through, resampled
 from stemsplit.separation.signal import SignalWindow
+from stemsplit.separation.stopping import stopping
 
 _ARRAY_BLOCK_SAMPLES = 1 << 18  # pieces in which an array is walked through
 _BLOCKS_AHEAD = 4  # decoded blocks that wait for the networks
@@ -85,7 +86,7 @@ class Separator:
 
         Args:
             model: a name, path or hub id as `--model` takes it, ``auto`` included, or an already
-                loaded model.
+                loaded model. With a `repo`, ``auto`` is htdemucs, as in demucs.
             options: how to separate.
             offline: never open a network connection.
             repo: folder of weights to look the name up in.
@@ -104,7 +105,9 @@ class Separator:
         choice = choose_device(self.options.device)
         if choice.warning and on_event:
             on_event(Notice(message=choice.warning, is_warning=True))
-        if model == AUTO and repo is None:
+        if model == AUTO and repo is not None:
+            model = REPO_MODEL
+        elif model == AUTO:
             chosen = attainable(
                 choose_model(self.options.needed_stems, offline=offline), self.options.needed_stems
             )
@@ -112,7 +115,13 @@ class Separator:
                 on_event(Notice(message=chosen.notice, is_warning=chosen.is_warning))
             model = chosen.name
         if isinstance(model, str):
-            model = load_model(model, stems=self.options.needed_stems, offline=offline, repo=repo)
+            model = load_model(
+                model,
+                stems=self.options.needed_stems,
+                offline=offline,
+                repo=repo,
+                progress=stopping(self.cancel),
+            )
         self.model = with_segment(model, self.options.segment_seconds)
         self.device = choice.device
         self._predicted = self.options.predicted_stems(self.model.name, self.model.stems)
@@ -251,7 +260,12 @@ class Separator:
                 cancel=self.cancel,
                 info=reader.info,
             )
-        return replace(prepared, downmixed_from=reader.downmixed_from, spooled=spooled)
+        return replace(
+            prepared,
+            downmixed_from=reader.downmixed_from,
+            faults=reader.faults,
+            spooled=spooled,
+        )
 
     def stream_prepared(
         self,

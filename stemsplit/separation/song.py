@@ -14,6 +14,7 @@ from stemsplit.audio.formats import MIX_TRACK, OutputFormat, resolve_format
 from stemsplit.audio.reader import AudioReader
 from stemsplit.audio.tags import stem_tags
 from stemsplit.audio.writer import StemSetReport, StemSetWriter
+from stemsplit.errors import AudioError
 from stemsplit.separation.background import Background
 from stemsplit.separation.events import (
     EventSink,
@@ -81,13 +82,15 @@ def separate_song(
         on_event(
             Notice(message=f"{song.path}: {song.downmixed_from} channels are mixed down to stereo.")
         )
+    if song.faults:
+        others = f", and {len(song.faults) - 1} more faults" if len(song.faults) > 1 else ""
+        message = f"{song.path}: has a fault, and is heard without what it spoils:"
+        on_event(Notice(message=f"{message} {song.faults[0]}{others}.", is_warning=True))
     audio_format = resolve_format(output.format, output.bit_depth, output.bitrate)
     inspector = None if make_inspector is None else make_inspector(separator, song)
     progress = _Progress(song, began, on_event)
     report, quality = _write(separator, song, files, audio_format, output, progress, inspector)
     on_written()
-    options = separator.options
-    sums_up = options.exact_sum is not None or options.two_stems is not None
     finished = SongFinished(
         song=song.path,
         files=report.files,
@@ -95,7 +98,7 @@ def separate_song(
         elapsed_seconds=time.perf_counter() - began,
         gain_db=report.gain_db,
         clipped_samples=report.clipped_samples,
-        null_db=_null_db(song, report) if sums_up else None,
+        null_db=_checked_sum(separator, song, report, on_event),
         seed=separator.seed,
         peaks=report.peaks,
         quality=quality,
@@ -163,6 +166,21 @@ def _write(
             writer.write(stems)
         quality = {} if inspector is None else inspector.finish()  # before anything has its name
         return writer.commit(), quality
+
+
+def _checked_sum(
+    separator: Separator, song: PreparedSong, report: StemSetReport, on_event: EventSink
+) -> float | None:
+    """What `_null_db` gives where the sum shall be exact; a failure does not cost the song."""
+    options = separator.options
+    if options.exact_sum is None and options.two_stems is None:
+        return None
+    try:
+        return _null_db(song, report)
+    except AudioError as error:
+        message = f"{song.path}: done, but the sum of its stems could not be checked: {error}"
+        on_event(Notice(message=message, is_warning=True))
+        return None
 
 
 def _null_db(song: PreparedSong, report: StemSetReport) -> float | None:

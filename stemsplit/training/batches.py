@@ -50,7 +50,6 @@ def read_batches(
         corpus.training,
         seed=recipe.seed,
         num_samples=repitch.samples_to_read,
-        normalize=recipe.data.normalize,
         skip_broken=recipe.data.skip_broken,
         change=repitch,
     )

@@ -10,7 +10,6 @@ from stemsplit.training.trainer import Progress
 NO_TERMS = "State the licence of these weights here. It depends on that of the music."
 USE = "## Use"
 
-_STEMS = "SDR is that of whole validation songs (uSDR); `stemsplit eval` measures all others."
 _HOLES = (
     "The network was trained to fill holes in spectrograms: a start for trainings, and no use to "
     "separate with. Its SDR is that of logarithms of magnitudes inside the holes, 0 dB for a "
@@ -69,7 +68,7 @@ def _lines(
         lines.append("None yet.")
     lines += [
         "",
-        _HOLES if is_start else _STEMS,
+        _HOLES if is_start else _about_sdr(plan),
         "",
         "## Terms",
         "",
@@ -83,6 +82,20 @@ def _lines(
         "```",
     ]
     return lines
+
+
+def _about_sdr(plan: TrainingPlan) -> str:
+    seconds = plan.recipe.validation.max_seconds
+    what = "whole validation songs"
+    if seconds is not None:
+        what = f"the middle {seconds:g} s of each validation song"
+    text = f"SDR is that of {what} (uSDR); `stemsplit eval` measures all others."
+    weights = plan.recipe.loss.stem_weights
+    if weights:
+        pairs = zip(plan.config.stems, weights, strict=True)
+        counts = ", ".join(f"{stem} {weight:g}" for stem, weight in pairs)
+        text += f" In the mean, stems count as in the loss: {counts}."
+    return text
 
 
 def _separate(folder: RunFolder, name: str) -> list[str]:

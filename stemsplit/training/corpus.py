@@ -30,6 +30,7 @@ from stemsplit.training.sides import (
     open_part,
     sides_of_music,
     sides_of_sources,
+    take_in_turn,
 )
 from stemsplit.training.song_notes import SongNotes
 from stemsplit.training.songs import FileSong, Song
@@ -105,13 +106,14 @@ def open_corpus(
         raise DatasetError("There is nothing to train with: name a data set with --data.")
     sets = sides_of_sources(data, validation, config)
     wholes = sides_of_music(music, pretrain.weight, validation)
-    judged = [*judges(data, validation, config), *(track for one in sets for track in one.judged)]
+    judges_of = [*judges(data, validation, config), *(one.judged for one in sets)]
+    judged: Sequence[Candidate] = [track for one in judges_of for track in one]
     keep_apart([*(track for one in sets for track in one.learnt), *unlabelled], judged)
     keep_apart(music.aliases, judged)
     wholes_judged = [track for one in wholes for track in one.judged]
     keep_apart([track for one in (*sets, *wholes) for track in one.learnt], wholes_judged)
     parts = [*sets, *wholes]
-    judged = [*judged, *wholes_judged][: validation.max_songs]
+    judged = take_in_turn([*judges_of, wholes_judged], validation.max_songs)
     if not judged:
         raise DatasetError(
             "There are no songs to validate with: put some into a folder 'valid', or name a data "

@@ -6,7 +6,7 @@ alone. Only process 0 writes files and speaks.
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar, cast
@@ -100,6 +100,13 @@ def join_processes(device: torch.device) -> Iterator[Processes]:
     Args:
         device: where this process computes.
     """
+    # Other libraries, and what is gathered as an object, go by the current GPU: another one would
+    # hold memory too, and be one for all processes.
+    with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
+        yield from _joined(device)
+
+
+def _joined(device: torch.device) -> Iterator[Processes]:
     processes = find_processes()
     if processes.world == 1:
         yield processes
@@ -108,8 +115,6 @@ def join_processes(device: torch.device) -> Iterator[Processes]:
     store, rank, world = next(rendezvous("env://"))
     attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
     is_cuda = device.type == "cuda"
-    if is_cuda:  # what is gathered as an object goes by the current GPU, which would be one for all
-        torch.cuda.set_device(device)
     torch.distributed.init_process_group(
         "nccl" if is_cuda else "gloo",
         store=PrefixStore(f"attempt {attempt}", store),
@@ -130,6 +135,13 @@ def find_processes() -> Processes:
     if any(name not in os.environ for name in names):
         return Processes()
     return Processes(*(int(os.environ[name]) for name in names))
+
+
+def summing_alone(network: nn.Module) -> AbstractContextManager[None]:
+    """The context in which gradients add up in each process; the next ones outside are averaged."""
+    if isinstance(network, DistributedDataParallel):
+        return cast("AbstractContextManager[None]", network.no_sync())
+    return nullcontext()
 
 
 def inner(network: nn.Module) -> nn.Module:

@@ -47,8 +47,9 @@ class Preflight:
     validation_songs: int
     device: str
     step_seconds: float
+    """Of the first phase that is left."""
     epoch_seconds: float
-    """Without validation."""
+    """Likewise, without validation."""
     total_seconds: float
     """Of all epochs that are left, without validation."""
     memory_bytes: int | None
@@ -84,7 +85,8 @@ class Validated:
     step: int
     epoch: int
     sdr_db: float
-    """Mean over songs, and over stems if there are any: see `stemsplit.training.judging`."""
+    """Mean over songs, and over stems if there are any, which count as in the loss: see
+    `stemsplit.training.judging`."""
     stems_db: Mapping[str, float]
     weights: str
     """Which weights are the best of those validated: the latest, or an average of them."""

@@ -38,11 +38,12 @@ class SongSet:
 class Excerpts(Dataset[Tensor]):
     """Numbered excerpts (S + 1, C, N) of the stems and the rest.
 
+    They are divided by the level of their song, as the separation does.
+
     Args:
         sets: songs to draw from.
         seed: of the draws.
         num_samples: N.
-        normalize: divide by the level of the song, as the separation does.
         skip_broken: draw another song where one cannot be read, with a warning.
         change: what is done to every excerpt by the process that reads it, with a generator that
             the number of the excerpt decides; None for nothing.
@@ -57,7 +58,6 @@ class Excerpts(Dataset[Tensor]):
         *,
         seed: int,
         num_samples: int,
-        normalize: bool,
         skip_broken: bool = False,
         change: Callable[[Tensor, Generator], Tensor] | None = None,
     ) -> None:
@@ -66,7 +66,6 @@ class Excerpts(Dataset[Tensor]):
             raise DatasetError("There are no songs to train with.")
         self._seed = seed
         self._num_samples = num_samples
-        self._normalize = normalize
         self._skip_broken = skip_broken
         self._change = change
         self._set_weights = _shares([part.weight for part in self._sets])
@@ -85,9 +84,7 @@ class Excerpts(Dataset[Tensor]):
         for _ in range(_ATTEMPTS):
             song, start = self._choose(draw)
             try:
-                stems = song.read(start, self._num_samples)
-                if self._normalize:
-                    stems = stems / song.level
+                stems = song.read(start, self._num_samples) / song.level
                 return stems if self._change is None else self._change(stems, self._rolls(number))
             except AudioError as error:
                 if not self._skip_broken:

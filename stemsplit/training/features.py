@@ -3,6 +3,7 @@
 Shapes: C audio channels, N samples.
 """
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -11,14 +12,20 @@ import torch
 from torch import Tensor, nn
 
 from stemsplit.audio.channels import match_channels
-from stemsplit.checkpoints.load import load_model
+from stemsplit.checkpoints.load import LoadedMember, load_model
 from stemsplit.errors import ConfigError
+from stemsplit.separation.stopping import stopping
 from stemsplit.training.losses import Features
 from stemsplit.training.setup import TrainingPlan
 
 
 def find_features(
-    plan: TrainingPlan, given: Features | None, device: torch.device, *, offline: bool = False
+    plan: TrainingPlan,
+    given: Features | None,
+    device: torch.device,
+    *,
+    offline: bool = False,
+    stop: threading.Event | None = None,
 ) -> Features | None:
     """What the perceptual loss of a recipe compares; None for a recipe without one.
 
@@ -27,10 +34,12 @@ def find_features(
         given: by the caller.
         device: where to compute.
         offline: never open a network connection.
+        stop: set it from another thread to end a download.
 
     Raises:
         ConfigError: nothing is given, or the model of the recipe does not fit.
         UnknownModelError: there is no such model.
+        Cancelled: `stop` was set.
     """
     section = plan.recipe.loss
     if given is not None and (section.perceptual_model is not None or not section.perceptual):
@@ -45,7 +54,9 @@ def find_features(
             "loss.perceptual compares features: name a model that hears them with "
             "loss.perceptual_model, pass them to train() in Python, or set loss.perceptual=0."
         )
-    return _of_model(plan, section.perceptual_model, device, offline=offline)
+    progress = None if stop is None else stopping(stop)
+    loaded = load_model(section.perceptual_model, offline=offline, progress=progress)
+    return _of_model(plan, section.perceptual_model, loaded.members[0], device)
 
 
 _HISS = 1e-5  # of full scale: networks that take magnitudes have no gradient at digital silence
@@ -105,9 +116,10 @@ class _HeardAll(Exception):
     """Ends the forward pass of a network of which no more is needed."""
 
 
-def _of_model(plan: TrainingPlan, name: str, device: torch.device, *, offline: bool) -> Features:
-    """The features of the first network of a model."""
-    member = load_model(name, offline=offline).members[0]
+def _of_model(
+    plan: TrainingPlan, name: str, member: LoadedMember, device: torch.device
+) -> Features:
+    """The features of a network."""
     ours, theirs = plan.config, member.config
     try:
         if theirs.sample_rate != ours.sample_rate:

@@ -3,7 +3,9 @@
 Shapes: B batch, S stems, C audio channels, N samples.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -26,6 +28,12 @@ class Batch:
 
     rest: Tensor
     """(B, C, N): what else is in the songs. Without masks, the mix is all of it together."""
+
+    def parts(self, number: int) -> Iterator[Self]:
+        """The batch cut into so many parts of one size."""
+        signals = (self.mix, self.stems, self.rest)
+        for part in zip(*(signal.chunk(number) for signal in signals), strict=True):
+            yield type(self)(*part)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The scores of what is trained, by songs that are kept apart.
 
-A network that separates is scored by its stems, as `stemsplit.training.validation` says. One that
+A network that separates is scored by its stems, as `stemsplit.training.validation` says; in the
+mean they count as in the loss, so that a specialist is chosen by the stem that it learns. One that
 fills holes is scored by how well it fills those of the same songs: by the power of the logarithms
 that were taken away over that of the errors, in dB; a network that knows nothing has 0.
 
@@ -42,24 +43,32 @@ class Judge:
         Raises:
             AudioError: a song cannot be read, and the recipe skips none.
         """
+        # Networks are built and devices tried with random numbers: dropout goes on without a gap.
+        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+            mine = self._score_of_process(network)
+        parts = self.processes.gather(mine.sdr_db)
+        weights = self.plan.recipe.loss.stem_weights
+        return Validation(
+            {name: scores for part in parts for name, scores in part.items()},
+            dict(zip(self.plan.config.stems, weights, strict=False)),  # empty for all the same
+        )
+
+    def _score_of_process(self, network: nn.Module) -> Validation:
         plan, section = self.plan, self.plan.recipe.validation
         final = as_trained(plan, build_network(plan.architecture, plan.config))
         final.load_state_dict(inner(network).state_dict())
         songs = self.songs[self.processes.rank :: self.processes.world]
         if isinstance(final, Reconstruction):
-            mine = self._filled(final.to(self.device).eval(), songs)
-        else:
-            mine = validate(
-                final,
-                plan.architecture,
-                plan.config,
-                songs,
-                device=self.device,
-                max_seconds=section.max_seconds,
-                skip_broken=plan.recipe.data.skip_broken,
-            )
-        parts = self.processes.gather(mine.sdr_db)
-        return Validation({name: scores for part in parts for name, scores in part.items()})
+            return self._filled(final.to(self.device).eval(), songs)
+        return validate(
+            final,
+            plan.architecture,
+            plan.config,
+            songs,
+            device=self.device,
+            max_seconds=section.max_seconds,
+            skip_broken=plan.recipe.data.skip_broken,
+        )
 
     @torch.no_grad()
     def _filled(self, network: Reconstruction, songs: Sequence[Song]) -> Validation:
@@ -69,9 +78,7 @@ class Judge:
         for song, stems in read_stretches(
             songs, plan.config, max_seconds, skip_broken=data.skip_broken
         ):
-            mix = stems.sum(0)
-            if data.normalize:
-                mix = mix / song.level
+            mix = stems.sum(0) / song.level
             # The same holes at every validation, in whatever process.
             generator = Generator().manual_seed(zlib.crc32(song.name.encode()))
             found = self._song_score(network, mix, generator)

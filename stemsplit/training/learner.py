@@ -4,6 +4,7 @@ Shapes: B batch, S stems, C audio channels, N samples.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -11,8 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 
+from stemsplit.errors import TrainingError
 from stemsplit.separation.device import autocast
-from stemsplit.training.distributed import Processes, inner
+from stemsplit.training.distributed import Processes, inner, summing_alone
 from stemsplit.training.ema import WeightAverage
 from stemsplit.training.hearing import Hearing
 from stemsplit.training.optimizers import set_learning_rate
@@ -74,7 +76,7 @@ class Learner:
             step: its number; the same number repeats the same augmentation.
 
         Raises:
-            TrainingError: the loss is not finite.
+            TrainingError: the loss or a gradient is not finite; the weights are as they were.
         """
         _set_training(self.network)
         rate = self.rate(step, self.num_drops)
@@ -86,14 +88,18 @@ class Learner:
         generator = torch.Generator().manual_seed(
             hash_of((self.hearing.seed, step, self.processes.rank))
         )
-        for mix, stems in zip(batch.mix.chunk(parts), batch.stems.chunk(parts), strict=True):
-            with autocast(self.device, self.precision):
-                loss, terms = self.task.loss(self.network, mix, stems, generator)
-            torch.autograd.backward(self.scaler.scale(loss / parts))
+        for number, part in enumerate(batch.parts(parts), start=1):
+            with summing_alone(self.network) if number < parts else nullcontext():
+                with autocast(self.device, self.precision):
+                    loss, terms = self.task.loss(self.network, part, generator)
+                torch.autograd.backward(self.scaler.scale(loss / parts))
             for name, value in {"loss": loss, **terms}.items():
                 totals[name] = totals.get(name, 0) + value.detach() / parts
         self.scaler.unscale_(self.optimizer)
         norm = self._clip()
+        # The scaler of fp16 leaves out such a step by itself, and lowers its scale.
+        if self.precision != "fp16" and not torch.isfinite(norm):
+            raise TrainingError(f"the norm of the gradients is {norm.item()}.")
         self.scaler.step(self.optimizer)
         self.scaler.update()
         for average in self.step_averages.values():

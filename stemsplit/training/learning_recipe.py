@@ -52,7 +52,7 @@ class LossSection:
     """The threshold of `log_mse`, in dB below the mix: what lies under it hardly counts."""
 
     magnitude_l1: float = 0.0
-    """Mean absolute difference of the magnitudes of one spectrogram."""
+    """Mean absolute difference of the magnitudes of one spectrogram, plain sums over its window."""
 
     multi_resolution: float = 0.0
     """Differences of magnitudes and of their logarithms, mean over several spectrograms."""
@@ -74,7 +74,8 @@ class LossSection:
     """The spectrograms of `multi_resolution`."""
 
     stem_weights: tuple[float, ...] = ()
-    """How much each stem counts, in the order of the network's stems; empty for all the same."""
+    """How much each stem counts, in the order of the network's stems; empty for all the same. The
+    score that chooses the best weights counts them alike."""
 
     def __post_init__(self) -> None:
         terms = {name: getattr(self, name) for name in LOSS_TERMS}

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from stemsplit.errors import TrainingError
 from stemsplit.separation.device import is_out_of_memory
@@ -55,11 +55,19 @@ def out_of_memory(learner: Learner, batch_size: int, parts: int | None = None) -
         fitting = batch_size // parts
         return (
             f"{text} With {fitting} it does: --set accumulation_steps={parts} trains the same way "
-            f"in smaller parts, --set batch_size={fitting} with smaller batches."
+            f"in smaller parts{_except(learner)}, --set batch_size={fitting} with smaller batches."
         )
     if at_once > 1:
         text += " Raise accumulation_steps, or lower batch_size."
     return f"{text} Shorten data.segment_seconds, or set checkpointing=true, to need less."
+
+
+def _except(learner: Learner) -> str:
+    """What is not the same in parts."""
+    has_norms = any(
+        isinstance(module, nn.modules.batchnorm._BatchNorm) for module in learner.network.modules()
+    )
+    return ", but for the batch norms, which hear each part by itself" if has_norms else ""
 
 
 def _fitting_parts(learner: Learner, excerpts: Tensor) -> int | None:

@@ -41,6 +41,7 @@ def build_optimizer(
     *,
     freeze: Iterable[str] = (),
     loaded: Container[str] = (),
+    prefix: str = "",
 ) -> Optimizer:
     """The optimizer of a network.
 
@@ -52,12 +53,14 @@ def build_optimizer(
         network: on the device it is trained on.
         freeze: patterns of names of parameters that stay as they are.
         loaded: names of parameters that were loaded, where they learn at another rate at first.
+        prefix: what names in `network` begin with where it is wrapped around another network: the
+            other names and patterns are without it.
 
     Raises:
         ConfigError: a pattern fits no parameter, or all are frozen.
     """
     freeze = tuple(freeze)
-    named = dict(network.named_parameters())
+    named = {name.removeprefix(prefix): value for name, value in network.named_parameters()}
     _check_patterns([*freeze, *(group.match for group in section.groups)], named)
     for name, parameter in named.items():
         if _matches(name, freeze):

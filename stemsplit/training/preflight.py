@@ -2,6 +2,8 @@
 
 import copy
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -38,7 +40,7 @@ def preflight(
         corpus: its songs.
         learner: is afterwards as it was before.
         excerpts: what the steps hear.
-        steps_left: of the whole run.
+        steps_left: of the phase.
         folder: where the run writes; need not be there yet.
 
     Raises:
@@ -69,6 +71,20 @@ def preflight(
         memory_bytes=_peak_memory(learner.device),
         disk_bytes=_disk_bytes(plan, learner),
         free_bytes=free_disk_bytes(folder),
+    )
+
+
+def whole_run(phases: Sequence[Preflight]) -> Preflight:
+    """What all phases take together: their time, and the memory of the one that takes most.
+
+    Args:
+        phases: those that are left, in their order; one at least. A step is that of the first.
+    """
+    memory = [one.memory_bytes for one in phases if one.memory_bytes is not None]
+    return replace(
+        phases[0],
+        total_seconds=sum(one.total_seconds for one in phases),
+        memory_bytes=max(memory, default=None),
     )
 
 

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from stemsplit.checkpoints.export import write_text
 from stemsplit.checkpoints.obtain import ProgressSink
@@ -83,8 +84,9 @@ def _card(run: RunFolder, repository: str, terms: str) -> str:
 
 def _scores(run: RunFolder, recipe: TrainingRecipe) -> Scores | None:
     """The best of the log."""
-    lines = run.log_file.read_text(encoding="utf-8").splitlines() if run.log_file.exists() else []
-    validated = [event for line in lines if (event := json.loads(line))["kind"] == "Validated"]
+    text = run.log_file.read_bytes() if run.log_file.exists() else b""
+    events = map(_event, text.splitlines())
+    validated = [event for event in events if event.get("kind") == "Validated"]
     scored = [event for event in validated if isinstance(event["sdr_db"], float)]
     if not scored:
         return None
@@ -96,6 +98,15 @@ def _scores(run: RunFolder, recipe: TrainingRecipe) -> Scores | None:
     )
 
 
+def _event(line: bytes) -> dict[str, Any]:
+    """An entry of the log; an empty one for a line that a crash cut short."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return {}
+    return event if isinstance(event, dict) else {}
+
+
 def _without_paths(recipe: TrainingRecipe) -> TrainingRecipe:
     """The recipe with names in place of the paths of this machine."""
 
@@ -103,15 +114,23 @@ def _without_paths(recipe: TrainingRecipe) -> TrainingRecipe:
         return tuple(replace(source, path=Path(source.path).name) for source in sources)
 
     start, teacher, validation = recipe.start, recipe.teacher, recipe.validation
+    loss, pretrain = recipe.loss, recipe.pretrain
     return replace(
         recipe,
         data=replace(recipe.data, sources=named(recipe.data.sources), cache_dir=None),
         validation=replace(validation, sources=named(validation.sources)),
-        start=replace(start, model=start.model and Path(start.model).name),
+        start=replace(start, model=_model_name(start.model)),
+        loss=replace(loss, perceptual_model=_model_name(loss.perceptual_model)),
         teacher=replace(
             teacher,
-            model=teacher.model and Path(teacher.model).name,
+            model=_model_name(teacher.model),
             sources=tuple(Path(path).name for path in teacher.sources),
         ),
+        pretrain=replace(pretrain, sources=tuple(Path(path).name for path in pretrain.sources)),
         network=replace(recipe.network, name=Path(recipe.network.name).name),
     )
+
+
+def _model_name(model: str | None) -> str | None:
+    """What a model is called elsewhere: names of the catalogue and of the hub stay as they are."""
+    return model if model is None or model.startswith("hf:") else Path(model).name

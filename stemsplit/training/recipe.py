@@ -95,9 +95,6 @@ class DataSection:
     segment_seconds: float | None = None
     """Length of the excerpts that the network hears; none takes the network's segment."""
 
-    normalize: bool = True
-    """Divide by the deviation of the mono mix of the whole song, as the separation does."""
-
     workers: int = 2
     """Processes that read and augment; 0 reads in the process that trains."""
 
@@ -130,7 +127,8 @@ class ValidationSection:
     """Epochs from one validation to the next; the last epoch always has one."""
 
     max_songs: int | None = None
-    """Songs to validate with at most, the first by name; none takes all."""
+    """Songs to validate with at most, from the data sets in turn, and of each the first by name;
+    none takes all."""
 
     max_seconds: float | None = None
     """Seconds of a song to take at most, from its middle; none takes it whole."""
@@ -282,7 +280,8 @@ class TrainingRecipe:
     """Excerpts of a step, over all processes."""
 
     accumulation_steps: int = 1
-    """Parts that the batch of each process is cut into, to save memory."""
+    """Parts that the batch of each process is cut into, to save memory; a batch norm hears each by
+    itself."""
 
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """Arithmetic of the network; transforms and losses stay in float32."""

@@ -108,12 +108,23 @@ def _load(name: str | Path, extending: Sequence[Path]) -> TrainingRecipe:
 
 
 def _read_file(path: Path, extending: Sequence[Path]) -> TrainingRecipe:
-    table = _parse(path)
+    table = _without_retired(path, _parse(path))
     base = _base(path, table.pop("extends", None), follow(path, extending))
     try:
         return from_plain(TrainingRecipe, merge(to_plain(base), table), prefix="")
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
+
+
+def _without_retired(path: Path, table: dict[str, Any]) -> dict[str, Any]:
+    """A recipe without what the folders of earlier runs say and what cannot be chosen any more."""
+    data = table.get("data")
+    if isinstance(data, dict) and data.pop("normalize", True) is not True:
+        raise ConfigError(
+            f"{path}: data.normalize=false is gone, since the separation always divides by the "
+            "level of the song. Leave the line out."
+        )
+    return table
 
 
 def _parse(path: Path) -> dict[str, Any]:

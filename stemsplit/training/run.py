@@ -21,7 +21,7 @@ from stemsplit.training.features import find_features
 from stemsplit.training.losses import Features
 from stemsplit.training.opening import open_songs
 from stemsplit.training.optimizers import loaded_in
-from stemsplit.training.preflight import preflight
+from stemsplit.training.preflight import preflight, whole_run
 from stemsplit.training.recipe import TrainingRecipe
 from stemsplit.training.recipe_files import (
     recipe_hash,
@@ -92,7 +92,7 @@ def train(
     with join_processes(choice.device) as processes:
         tell: EventSink = on_event if processes.is_first else _ignore
         state = load_newest(folder.states, plan.run_hash)
-        features = find_features(plan, features, choice.device, offline=options.offline)
+        features = find_features(plan, features, choice.device, offline=options.offline, stop=stop)
         corpus = open_songs(
             plan,
             choice.device,
@@ -103,7 +103,7 @@ def train(
             stop=stop,
         )
         network = build_initial(plan)
-        ancestor, loaded = _start(plan, network, state, options, tell)
+        ancestor, loaded = _start(plan, network, state, options, tell, stop)
         charts = RunCharts(folder, on_event, first_step=1 if state is None else state.step + 1)
         trainer = Trainer(
             plan=plan,
@@ -160,6 +160,7 @@ def _start(
     state: TrainingState | None,
     options: RunOptions,
     tell: EventSink,
+    stop: threading.Event,
 ) -> tuple[Ancestor | None, Collection[str]]:
     """Give the network the weights that the recipe names, unless there is a state to go on from.
 
@@ -171,7 +172,9 @@ def _start(
     model = plan.recipe.start.model
     if model is None:
         return None, ()
-    report = start_from(network, plan.config, plan.architecture, model, offline=options.offline)
+    report = start_from(
+        network, plan.config, plan.architecture, model, offline=options.offline, stop=stop
+    )
     tell(Notice(message=str(report)))
     return ancestor_of(model, offline=options.offline), loaded_names(report, network)
 
@@ -183,12 +186,11 @@ def _check_first(
     options: RunOptions,
     tell: EventSink,
 ) -> bool:
-    """Take the step of the preflight; False if that was all."""
-    steps_left = trainer.plan.total_steps - (0 if state is None else state.step)
-    found = trainer.try_step(
+    """Take the steps of the preflight; False if that was all."""
+    phases = trainer.try_step(
         network,
         state,
-        lambda learner, excerpts: preflight(
+        lambda learner, excerpts, steps_left: preflight(
             trainer.plan,
             trainer.corpus,
             learner,
@@ -197,7 +199,8 @@ def _check_first(
             folder=options.out,
         ),
     )
-    if found is not None:
+    if phases:
+        found = whole_run(phases)
         tell(found)
         if found.disk_bytes > found.free_bytes:
             raise TrainingError(

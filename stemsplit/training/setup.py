@@ -147,7 +147,13 @@ def build_learner(
     network = as_trained(plan, network).to(device)
     if recipe.channels_last:
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = build_optimizer(recipe.optim, network, freeze=recipe.start.freeze, loaded=loaded)
+    optimizer = build_optimizer(
+        recipe.optim,
+        network,
+        freeze=recipe.start.freeze,
+        loaded=loaded,
+        prefix="network." if isinstance(network, Reconstruction) else "",
+    )
     trained = compiled(network) if recipe.compile else network
     return Learner(
         network=processes.wrap(trained, device),

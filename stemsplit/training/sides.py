@@ -82,15 +82,26 @@ def sides_of_music(music: Music, weight: float, validation: ValidationSection) -
 
 def judges(
     data: DataSection, validation: ValidationSection, config: ModelConfig
-) -> tuple[Candidate, ...]:
-    """The songs that a recipe names to validate with."""
-    found: list[Candidate] = []
-    for source in validation.sources:
-        if source.path == SYNTH:
-            found += _generated(source.split, _number(validation), data, config)
-        else:
-            found += open_part(source)
-    return tuple(found)
+) -> list[tuple[Candidate, ...]]:
+    """The songs of every source that a recipe names to validate with."""
+    return [
+        _generated(source.split, _number(validation), data, config)
+        if source.path == SYNTH
+        else tuple(open_part(source))
+        for source in validation.sources
+    ]
+
+
+def take_in_turn(sets: Sequence[Sequence[Candidate]], at_most: int | None) -> tuple[Candidate, ...]:
+    """Songs of all sets, one by one from each in turn until there are enough; None takes all."""
+    places = sorted((place, number) for number, one in enumerate(sets) for place in range(len(one)))
+    taken = set(places[:at_most])
+    return tuple(
+        track
+        for number, one in enumerate(sets)
+        for place, track in enumerate(one)
+        if (place, number) in taken
+    )
 
 
 def keep_apart(learnt: Iterable[Candidate], judged: Sequence[Candidate]) -> None:

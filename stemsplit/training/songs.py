@@ -18,11 +18,10 @@ from torch import Tensor
 from stemsplit.audio.channels import match_channels
 from stemsplit.errors import DatasetError
 from stemsplit.evaluation.data.dataset import Track
+from stemsplit.evaluation.data.derived import VOCALS, WITHOUT_VOCALS, without_sums
 from stemsplit.evaluation.data.sources import Source, in_step
 from stemsplit.training.song_notes import SongNote, SongNotes
 
-VOCALS = "vocals"
-WITHOUT_VOCALS = ("instrumental", "accompaniment", "no_vocals")
 OTHER = "other"
 WHOLE = "mix"  # the only stem of a song without stems
 _SILENCE = 1e-10  # squared full scale
@@ -63,7 +62,7 @@ def parts_of(available: Sequence[str], wanted: Sequence[str]) -> tuple[tuple[str
 
     A stem is the one of the same name. ``instrumental``, ``accompaniment`` and ``no_vocals`` are
     all stems but the vocals; ``other`` is all that is neither drums, bass nor vocals, nor asked for
-    by its own name.
+    by its own name. A sum of other stems of the song is none of its parts.
 
     Args:
         available: stems of the song.
@@ -77,6 +76,7 @@ def parts_of(available: Sequence[str], wanted: Sequence[str]) -> tuple[tuple[str
         DatasetError: the song has none of the wanted stems, or two wanted stems share a part.
     """
     parts: list[tuple[str, ...]] = []
+    available = without_sums(available)
     for stem in wanted:
         if stem in WITHOUT_VOCALS and stem not in available:
             parts.append(tuple(name for name in available if name != VOCALS))

@@ -7,6 +7,7 @@ stems stay random.
 Shapes: S stems.
 """
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -15,10 +16,12 @@ from torch import Tensor, nn
 
 from stemsplit.checkpoints.describe import describe_model
 from stemsplit.checkpoints.load import LoadedMember, load_model
+from stemsplit.checkpoints.obtain import ProgressSink
 from stemsplit.checkpoints.resolve import resolve
 from stemsplit.errors import ConfigError
 from stemsplit.models.base import ModelConfig
 from stemsplit.models.registry import build_network
+from stemsplit.separation.stopping import stopping
 from stemsplit.training.state import Ancestor
 
 
@@ -59,6 +62,7 @@ def start_from(
     model: str,
     *,
     offline: bool = False,
+    stop: threading.Event | None = None,
 ) -> StartReport:
     """Load what fits of a model into a network.
 
@@ -69,12 +73,15 @@ def start_from(
         model: as `--model` takes it; a single network, or a bag of which exactly one of this
             architecture has a say in the stems of the network.
         offline: never open a network connection.
+        stop: set it from another thread to end a download.
 
     Raises:
         UnknownModelError: there is no such model.
         ConfigError: none of its networks fits, or several do.
+        Cancelled: `stop` was set.
     """
-    member = _member(model, config.stems, architecture, offline=offline)
+    progress = None if stop is None else stopping(stop)
+    member = _member(model, config.stems, architecture, offline=offline, progress=progress)
     stem_axes = _stem_axes(network, config, architecture)
     given = member.config.stems
     pairs = [(place, given.index(stem)) for place, stem in enumerate(config.stems) if stem in given]
@@ -117,10 +124,18 @@ def loaded_names(report: StartReport, network: nn.Module) -> tuple[str, ...]:
     return tuple(name for name, _ in network.named_parameters() if name in loaded)
 
 
-def _member(model: str, stems: Sequence[str], architecture: str, *, offline: bool) -> LoadedMember:
+def _member(
+    model: str,
+    stems: Sequence[str],
+    architecture: str,
+    *,
+    offline: bool,
+    progress: ProgressSink | None,
+) -> LoadedMember:
     known = resolve(model, offline=offline).stems
     common = [stem for stem in stems if stem in known]
-    members = load_model(model, stems=common or None, offline=offline).members
+    loaded = load_model(model, stems=common or None, offline=offline, progress=progress)
+    members = loaded.members
     fitting = [member for member in members if member.architecture == architecture]
     if len(fitting) == 1:
         return fitting[0]
@@ -137,8 +152,10 @@ def _stem_axes(
     network: nn.Module, config: ModelConfig, architecture: str
 ) -> dict[str, tuple[int, ...]]:
     """For every tensor, the axes along which one more stem makes it longer."""
+    names = (f"more {number}" for number in range(len(config.stems) + 1))
+    new = next(name for name in names if name not in config.stems)
     with torch.device("meta"):
-        more = replace(config, stems=(*config.stems, "+".join((*config.stems, "more"))))
+        more = replace(config, stems=(*config.stems, new))
         larger = build_network(architecture, more).state_dict()
     return {
         name: tuple(

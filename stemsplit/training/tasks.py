@@ -1,7 +1,4 @@
-"""What a network is trained for: to separate, or first to fill holes.
-
-Shapes: B batch, S stems, C audio channels, N samples.
-"""
+"""What a network is trained for: to separate, or first to fill holes."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,6 +8,7 @@ from torch import Generator, Tensor, nn
 
 from stemsplit.errors import TrainingError
 from stemsplit.training.distributed import inner
+from stemsplit.training.hearing import Batch
 from stemsplit.training.losses import Objective
 from stemsplit.training.pretrain import Reconstruction
 
@@ -19,14 +17,13 @@ class Task(Protocol):
     """Makes a loss of what a network makes of a batch."""
 
     def loss(
-        self, network: nn.Module, mix: Tensor, stems: Tensor, generator: Generator
+        self, network: nn.Module, batch: Batch, generator: Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a batch.
 
         Args:
             network: that is trained; called under the caller's autocast.
-            mix: (B, C, N), which the network hears.
-            stems: (B, S, C, N).
+            batch: what it hears, and what that is made of.
             generator: of the CPU, for what the task draws.
 
         Returns:
@@ -46,12 +43,12 @@ class Separate:
     """Their names."""
 
     def loss(
-        self, network: nn.Module, mix: Tensor, stems: Tensor, generator: Generator
+        self, network: nn.Module, batch: Batch, generator: Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """See `Task`; adds the loss of every stem."""
-        estimates = network(mix)
-        with torch.autocast(mix.device.type, enabled=False):
-            values = self.objective(estimates.float(), stems)
+        estimates = network(batch.mix)
+        with torch.autocast(batch.mix.device.type, enabled=False):
+            values = self.objective(estimates.float(), batch.stems, batch.rest)
         return values.total, {**values.terms, **dict(zip(self.stems, values.stems, strict=True))}
 
 
@@ -59,10 +56,10 @@ class Reconstruct:
     """Fill holes in the spectrogram of the mix; the network is a `Reconstruction`."""
 
     def loss(
-        self, network: nn.Module, mix: Tensor, stems: Tensor, generator: Generator
+        self, network: nn.Module, batch: Batch, generator: Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """See `Task`; the stems do not count."""
-        wrapped = inner(network)
+        wrapped, mix = inner(network), batch.mix
         assert isinstance(wrapped, Reconstruction)
         holes = wrapped.draw_holes(mix.shape[0], mix.shape[-1], generator)
         loss: Tensor = network(mix, holes)

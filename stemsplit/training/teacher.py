@@ -26,6 +26,7 @@ from stemsplit.audio.channels import match_channels
 from stemsplit.checkpoints.describe import ModelDescription, describe_model
 from stemsplit.errors import AudioError, ConfigError, DatasetError
 from stemsplit.evaluation.data.dataset import Track
+from stemsplit.evaluation.data.derived import WITHOUT_VOCALS
 from stemsplit.evaluation.data.sources import FileSource
 from stemsplit.evaluation.inspection import SongInspector
 from stemsplit.evaluation.verdict import DEFINITION
@@ -37,7 +38,7 @@ from stemsplit.training.file_facts import file_facts
 from stemsplit.training.pcm_cache import CachedSong, made_whole
 from stemsplit.training.pcm_writer import SAMPLE_BYTES, WAITING_BYTES, PcmWriter
 from stemsplit.training.recipe import TeacherSection
-from stemsplit.training.songs import OTHER, WITHOUT_VOCALS, parts_of
+from stemsplit.training.songs import OTHER, parts_of
 from stemsplit.training.unlabelled import Music, path_of
 
 _VERSION = 1

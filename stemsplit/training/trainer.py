@@ -145,32 +145,44 @@ class Trainer:
         self,
         network: nn.Module,
         state: TrainingState | None,
-        look: Callable[[Learner, Tensor], T],
-    ) -> T | None:
-        """Have a look at the first step that is to be taken, before anything is written.
+        look: Callable[[Learner, Tensor, int], T],
+    ) -> list[T]:
+        """Have a look at the first step of every phase that is left, before anything is written.
 
         Args:
             network: with its initial weights.
             state: to go on from; None begins.
-            look: given what the step hears, and a learner that it must leave as it was.
+            look: given what the step hears, a learner that it must leave as it was, and how many
+                steps of the phase are left.
 
         Returns:
-            What `look` returns, or None if no step is left.
+            What `look` returns for every phase; nothing if no step is left.
 
         Raises:
             TrainingError: the loss is not finite, or memory ran out.
         """
         done = 0 if state is None else state.step
-        for phase in self.plan.phases:
+        found: list[T] = []
+        for phase in reversed(self.plan.phases):  # the learner of the first is kept for the run
             steps = self.plan.steps(phase)
-            if done < steps.stop:
-                first = range(max(done, steps.start), steps.stop)[:1]
-                (excerpts,) = self._batches(phase, first, workers=0)
-                learner = self._learner(phase, network, None)
-                found = with_advice(look, learner, excerpts)
-                self._ready = phase, learner
-                return found
-        return None
+            left = range(max(done, steps.start), steps.stop)
+            if left:
+                self._ready = None  # gives back what the phase after it took
+                found.insert(0, self._look_at(phase, left, network, look))
+        return found
+
+    def _look_at(
+        self,
+        phase: Phase,
+        left: range,
+        network: nn.Module,
+        look: Callable[[Learner, Tensor, int], T],
+    ) -> T:
+        (excerpts,) = self._batches(phase, left[:1], workers=0)
+        learner = self._learner(phase, network, None)
+        found = with_advice(lambda one, heard: look(one, heard, len(left)), learner, excerpts)
+        self._ready = phase, learner
+        return found
 
     def _steps(self, phase: Phase) -> range:
         """The steps of a phase that are left."""

@@ -8,8 +8,8 @@ Shapes: S stems, C audio channels, N samples.
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import fmean
 
 import torch
@@ -36,6 +36,9 @@ class Validation:
     """Song to stem to SDR of the whole stretch (`stemsplit.evaluation.metrics.usdr`), or to how
     well holes were filled (`stemsplit.training.judging`). Silent stems are left out."""
 
+    stem_weights: Mapping[str, float] = field(default_factory=dict)
+    """Stem to how much it counts in `mean_db`; those without a number count 1."""
+
     @property
     def stems_db(self) -> dict[str, float]:
         """Mean over songs of every stem."""
@@ -47,8 +50,13 @@ class Validation:
 
     @property
     def mean_db(self) -> float:
-        """Mean over stems of the means over songs; minus infinity where nothing could be scored."""
-        return fmean(self.stems_db.values()) if self.stems_db else -math.inf
+        """Weighted mean over stems of the means over songs, by which weights are chosen.
+
+        Minus infinity where no stem that counts could be scored.
+        """
+        stems = self.stems_db
+        weights = [self.stem_weights.get(stem, 1.0) for stem in stems]
+        return fmean(stems.values(), weights) if any(weights) else -math.inf
 
 
 def validate(

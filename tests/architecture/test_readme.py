@@ -83,7 +83,8 @@ def test_every_command_that_is_shown_is_understood() -> None:
 
 
 def test_the_processes_of_the_cluster_can_share_the_batch() -> None:
-    found = re.search(r"srun torchrun --nnodes (\d+) --nproc-per-node (\d+).*?```", README, re.DOTALL)
+    shown = r"srun torchrun --nnodes (\d+) --nproc-per-node (\d+).*?```"
+    found = re.search(shown, README, re.DOTALL)
     assert found is not None
     settings = re.findall(r"--set (\S+)", found[0])
     (network,) = re.findall(r"--network (\S+)", found[0])

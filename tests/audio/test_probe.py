@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from stemsplit.audio.ffmpeg import FFmpegProcess
 from stemsplit.audio.probe import _parse_description, probe
 from stemsplit.errors import AudioError, DecodeError, UnsupportedAudioError
 from tests.audio.material import (
@@ -217,6 +218,31 @@ def test_every_bad_input_gets_one_line_that_names_file_cause_and_cure(tmp_path: 
         assert "0x" not in text, "no addresses"
         assert text.endswith(".")
         assert text.count(". ") >= 1, "what to do stands in a sentence of its own"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are made of letters there")
+def test_a_name_that_is_not_utf_8_is_read(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9 \\udce9.wav")
+    write_wav(tmp_path / "song.wav", music(1000)).rename(path)
+    assert probe(path).channels == 2
+
+
+def test_very_many_chapters_do_not_block_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chapters = "".join(f"[CHAPTER]\nSTART={i}\nEND={i + 1}\ntitle={i:060}\n" for i in range(2000))
+    (tmp_path / "list.txt").write_text(f";FFMETADATA1\n{chapters}")
+    source = write_wav(tmp_path / "song.wav", music(1000))
+    ffmpeg("-i", source, "-i", tmp_path / "list.txt", "-map_metadata", "1", tmp_path / "book.mka")
+    read = FFmpegProcess.read
+
+    def read_all(process: FFmpegProcess, num_bytes: int) -> bytearray:
+        data = read(process, num_bytes)
+        assert len(data) < num_bytes, "more to come, for which nobody would wait"
+        return data
+
+    monkeypatch.setattr(FFmpegProcess, "read", read_all)
+    assert probe(tmp_path / "book.mka").channels == 2
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such pipes")

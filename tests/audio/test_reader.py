@@ -185,7 +185,7 @@ def test_two_mp3_files_in_one_are_read_to_the_end(tmp_path: Path) -> None:
     assert read(both).shape[-1] > 1.9 * RATE
 
 
-def test_a_fault_in_the_middle_is_reported_and_does_not_cost_the_song(
+def test_a_fault_in_the_middle_is_kept_and_does_not_cost_the_song(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = encode(tmp_path / "song.mp3", music(RATE * 4))
@@ -196,7 +196,7 @@ def test_a_fault_in_the_middle_is_reported_and_does_not_cost_the_song(
         num_samples = sum(block.shape[-1] for block in reader)
     assert num_samples > 3.75 * RATE
     assert reader.faults
-    assert str(path) in caplog.text
+    assert caplog.records == []  # it is for who asked for the song to tell the user, once
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

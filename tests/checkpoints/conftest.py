@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from stemsplit.checkpoints import download
 from stemsplit.checkpoints.cache import Cache
 from stemsplit.checkpoints.catalog import PublishedFile
 from stemsplit.checkpoints.resolved import Member
@@ -48,6 +49,28 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket, "socket", Forbidden)
     monkeypatch.setattr(socket, "getaddrinfo", Forbidden)
+
+
+@pytest.fixture
+def no_such_host(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a host that no lookup finds, without asking anybody."""
+    name, look_up = "no.such.host.invalid", socket.getaddrinfo
+
+    def fail(host: Any, *args: Any, **kwargs: Any) -> Any:
+        if host == name:
+            raise socket.gaierror(socket.EAI_NONAME, "not known")
+        return look_up(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    return name
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Delays between attempts are recorded instead of slept."""
+    slept: list[float] = []
+    monkeypatch.setattr(download, "_pause", slept.append)
+    return slept
 
 
 @pytest.fixture

@@ -70,6 +70,7 @@ def test_a_bag_that_is_longer_than_any_memory_is_refused_at_once() -> None:
         ("models: [a", "not valid YAML"),
         ("models: [!!python/object/apply:os.system ['true']]", "not valid YAML"),
         ("models: " + "[" * 1500, "not valid YAML"),
+        ("models: [a]\ndate: 2001-99-99", "not valid YAML"),
         ("a: &a [x]\nmodels: [*a]", "names of files beside it"),
         ("models: [1.5]", "names of files beside it"),
         ("models: [a]\n" + "#" * 200_000, "too large"),

@@ -134,7 +134,7 @@ def test_every_file_of_the_package_is_what_the_catalogue_states() -> None:
     files = [file for one in load_catalog().weights.values() for file in one.files if file.bundled]
     stated = {str(file.bundled): (file.sha256, file.bytes) for file in files}
     there = {path.name: path for path in bundled.FOLDER.glob("*.safetensors")}
-    assert set(there) <= set(stated)
+    assert set(there) == set(stated)
     for name, path in there.items():
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         assert stated[name] == (digest, path.stat().st_size)

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import tomllib
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -166,16 +165,16 @@ def test_names_aliases_and_signatures_are_found(catalog: Catalog) -> None:
 
 def test_reading_the_catalogue_imports_no_torch_and_takes_no_time() -> None:
     code = (
-        "import sys, time; begin = time.perf_counter();"
+        "import sys, time; begin = time.process_time();"
         "from stemsplit.checkpoints.describe import list_models; list_models();"
-        "print(time.perf_counter() - begin);"
+        "print(time.process_time() - begin);"
         "assert not {'torch', 'numpy', 'huggingface_hub', 'safetensors'} & set(sys.modules)"
     )
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
-    assert float(result.stdout) < 1.0  # about 0.1 s; the margin is for busy machines
+    assert float(result.stdout) < 1.0  # of work; about 0.1
 
 
 def source() -> str:
@@ -238,5 +237,4 @@ def test_a_faulty_catalogue_is_refused_with_its_place(old: str, new: str, messag
 def test_the_file_itself_is_plain() -> None:
     tables = tomllib.loads(source())
     assert len(tables["weights"]) == len(FILES) + 3
-    assert Path("catalog.toml").suffix == ".toml"
     assert endpoint() == "https://huggingface.co"

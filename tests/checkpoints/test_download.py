@@ -25,12 +25,7 @@ DATA = bytes(range(256)) * 8192  # 2 MiB
 SHA = hashlib.sha256(DATA).hexdigest()
 
 
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Delays between attempts are recorded instead of slept."""
-    slept: list[float] = []
-    monkeypatch.setattr(download, "_pause", slept.append)
-    return slept
+pytestmark = pytest.mark.usefixtures("no_waiting")
 
 
 @pytest.fixture
@@ -228,64 +223,61 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_hosts_that_cannot_be_reached_are_told_apart(server: Server) -> None:
+def test_hosts_that_cannot_be_reached_are_told_apart(server: Server, no_such_host: str) -> None:
     closed = f"127.0.0.1:{free_port()}"
     silent = network.unreachable(
         [
             f"{server.url}/a",
             f"{server.url}/b",
             f"http://{closed}/x",
-            "https://no.such.host.invalid/",
+            f"https://{no_such_host}/",
         ]
     )
-    assert set(silent) == {closed, "no.such.host.invalid"}
+    assert set(silent) == {closed, no_such_host}
     assert silent[closed] == "connection refused"
-    assert "cannot be looked up" in silent["no.such.host.invalid"]
+    assert "cannot be looked up" in silent[no_such_host]
 
 
 def test_a_host_that_drops_everything_costs_two_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     end = threading.Event()
 
     def hang(*_: Any, **__: Any) -> None:
-        end.wait(30)
+        end.wait(300)
         raise TimeoutError
 
     monkeypatch.setattr(socket, "create_connection", hang)
     monkeypatch.setattr(network, "CONNECT_SECONDS", 1.0)
     begin = time.monotonic()
-    silent = network.unreachable([f"https://host{i}.example.org/" for i in range(5)])
-    assert len(silent) == 5
+    silent = network.unreachable([f"https://host{i}.example.org/" for i in range(60)])
+    assert len(silent) == 60
     assert set(silent.values()) == {"no answer"}
-    assert time.monotonic() - begin < 4
+    assert time.monotonic() - begin < 30  # half of what they would take one after the other
     end.set()
 
 
 def test_with_a_proxy_the_proxy_is_what_must_be_reached(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+    server: Server, monkeypatch: pytest.MonkeyPatch, no_such_host: str
 ) -> None:
+    url = f"https://{no_such_host}/x"
     monkeypatch.delenv("NO_PROXY")
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.setenv("https_proxy", f"http://user:secret@127.0.0.1:{server.port}")
-    assert network.unreachable(["https://no.such.host.invalid/x"]) == {}
+    assert network.unreachable([url]) == {}
     monkeypatch.setenv("https_proxy", f"127.0.0.1:{free_port()}")
-    silent = network.unreachable(["https://no.such.host.invalid/x"])
-    assert silent == {"no.such.host.invalid": "connection refused"}
+    assert network.unreachable([url]) == {no_such_host: "connection refused"}
     monkeypatch.setenv("NO_PROXY", "*")
-    assert (
-        "looked up"
-        in network.unreachable(["https://no.such.host.invalid/x"])["no.such.host.invalid"]
-    )
+    assert "looked up" in network.unreachable([url])[no_such_host]
 
 
 def test_a_thread_that_hangs_does_not_hold_up_the_end() -> None:
     code = (
         "import socket, time; from stemsplit.checkpoints import network;"
-        "socket.create_connection = lambda *a, **k: time.sleep(60);"
+        "socket.create_connection = lambda *a, **k: time.sleep(300);"
         "network.CONNECT_SECONDS = 0.1; print(network.unreachable(['https://a.example.org/']))"
     )
     begin = time.monotonic()
     result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=250, check=True
     )
     assert "no answer" in result.stdout
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 100  # a third of what hangs

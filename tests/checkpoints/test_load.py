@@ -14,6 +14,7 @@ from stemsplit.checkpoints.cache import Cache
 from stemsplit.checkpoints.catalog import Catalog, ModelEntry, PublishedFile, WeightsEntry
 from stemsplit.checkpoints.describe import describe_model
 from stemsplit.checkpoints.load import LoadedModel, load_model
+from stemsplit.checkpoints.weights import read_info
 from stemsplit.errors import (
     CheckpointError,
     ChecksumError,
@@ -179,6 +180,36 @@ def test_our_own_file_on_the_hub_runs(server: Server, tmp_path: Path) -> None:
     assert describe_model("hf:me/mine").trained_sets == ("musdb:train",)
 
 
+@pytest.mark.parametrize("text", [b"lr: 1e-3\n", b"name: caf\xe9\n"])
+def test_yaml_of_another_program_on_the_hub_hides_nothing(
+    server: Server, tmp_path: Path, text: bytes
+) -> None:
+    files = {"config.yaml": text, **repository(tmp_path, aaaa=1)}
+    server.repositories["a/b"] = Repository(files)
+    assert_seed(load_model("hf:a/b"), 0, seed=1)
+    files["name.yaml"] = b"models: [aaaa]\nsegment: 2\n"
+    server.repositories["a/c"] = Repository(files)
+    assert describe_model("hf:a/c").segment_seconds == 2
+
+
+def test_a_bag_on_the_hub_states_the_terms_of_all_its_networks(
+    server: Server, tmp_path: Path
+) -> None:
+    files = {"all.yaml": b"models: [a, b, c]\n"}
+    for name, licence, songs in (("a", "mit", "one"), ("b", "cc-by-nc-4.0", "two"), ("c", "", "")):
+        path = tmp_path / f"{name}.safetensors"
+        tiny.write_own(path, licence=licence, trained_on=songs)
+        files[path.name] = path.read_bytes()
+    server.repositories["a/b"] = Repository(files, licence="mit")
+    known = describe_model("hf:a/b")
+    assert (known.licence, known.trained_on) == ("mit / cc-by-nc-4.0", "one / two")
+    load_model("hf:a/b")
+    stored = [read_info(one.path) for one in Cache().all_weights()]
+    assert [(info.licence, info.trained_on) for info in stored] == [
+        *(("mit", "one"), ("cc-by-nc-4.0", "two"), ("mit / cc-by-nc-4.0", "one / two")),
+    ]
+
+
 @pytest.mark.parametrize(
     ("files", "message"),
     [
@@ -187,6 +218,7 @@ def test_our_own_file_on_the_hub_runs(server: Server, tmp_path: Path) -> None:
         ({"x.th": b"PK"}, "it has 0"),
         ({"x.yaml": b"models: [none]"}, r"x\.yaml names none\.safetensors, which it lacks"),
         ({"x.yaml": b"a: ["}, "not valid YAML"),
+        ({"x.yaml": b"models: [\xe9]"}, r"x\.yaml cannot be read: 'utf-8' codec"),
     ],
 )
 def test_a_repository_without_a_model_is_refused(

@@ -1,5 +1,6 @@
 """Listing, fetching, checking, removing, registering and exporting models."""
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from stemsplit.checkpoints import manage
 from stemsplit.checkpoints.cache import Cache
 from stemsplit.checkpoints.describe import describe_model, list_models
 from stemsplit.checkpoints.export import export_model
@@ -18,7 +20,14 @@ from stemsplit.checkpoints.manage import (
     remove_model,
     verify_models,
 )
-from stemsplit.errors import CheckpointError, UnknownModelError, UnsafeCheckpointError
+from stemsplit.checkpoints.reading import read_checkpoint
+from stemsplit.checkpoints.weights import read_info, write_checkpoint
+from stemsplit.errors import (
+    CheckpointError,
+    DownloadError,
+    UnknownModelError,
+    UnsafeCheckpointError,
+)
 from tests.checkpoints import tiny
 from tests.checkpoints.hub_server import Repository, Server
 from tests.checkpoints.test_load import assert_seed
@@ -164,6 +173,25 @@ def test_an_exported_model_is_read_back(folder: Path, tmp_path: Path) -> None:
         export_model("mine", tmp_path / "a")
 
 
+def test_weights_that_were_registered_with_their_path_are_exported_without(
+    folder: Path, tmp_path: Path
+) -> None:
+    weights = Cache().find(add_model(folder / "one.th", "mine").members[0].id)
+    assert weights is not None
+    old = read_checkpoint(weights.path)
+    Cache().store(
+        weights.id,
+        lambda path: write_checkpoint(
+            path, old.state, replace(old.info, origin=str(folder / "one.th"))
+        ),
+        origin=str(folder / "one.th"),
+        origin_sha256=weights.origin_sha256,
+    )
+    (_, file) = export_model("mine", tmp_path / "out").files
+    assert read_info(file).origin == "one.th"
+    assert_seed(load_model(str(file)), 0, seed=1)
+
+
 def test_an_export_that_cannot_be_written_says_so(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(CheckpointError, match="cannot be written: Not a directory"):
@@ -186,6 +214,44 @@ def test_verifying_tells_good_from_broken(folder: Path) -> None:
     assert verify_models("htdemucs") == ()
     with pytest.raises(UnknownModelError, match="Did you mean mine"):
         verify_models("min")
+
+
+def test_weights_of_any_identifier_name_the_models_that_use_them(
+    server: Server, folder: Path
+) -> None:
+    files = {"X+Y.safetensors": (folder / "two.safetensors").read_bytes()}
+    server.repositories["Some/One"] = Repository(files, commit="1" * 40)
+    download_model("hf:Some/One")
+    download_model("hf:Some/One@" + "1" * 40)
+    users = {"hf:Some/One", "hf:Some/One@" + "1" * 40}
+    (found,) = [one for one in verify_models() if one.id.startswith("hf-")]
+    assert (found.id, set(found.models)) == ("hf-Some/One-111111111111-X+Y", users)
+    record = found.path.with_suffix(".json")
+    facts = json.loads(record.read_text())
+    del facts["id"]  # as records were once
+    record.write_text(json.dumps(facts))
+    assert users in [set(one.models) for one in verify_models()]
+    assert verify_models("hf:Some/One")[0].id == found.id
+    server.repositories["Some/One"] = Repository(files, commit="2" * 40)
+    download_model("hf:Some/One")  # the commit keeps its weights
+    assert_seed(load_model("hf:Some/One@" + "1" * 40, offline=True), 0, seed=2)
+    assert remove_model("hf:Some/One@" + "1" * 40).weights == (found.id,)
+
+
+def test_a_branch_that_moved_stays_usable_until_the_new_weights_are_here(
+    server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise DownloadError("no.")
+
+    data = (folder / "two.safetensors").read_bytes()
+    server.repositories["a/b"] = Repository({"x.safetensors": data}, commit="1" * 40)
+    download_model("hf:a/b")
+    server.repositories["a/b"] = Repository({"y.safetensors": data}, commit="2" * 40)
+    monkeypatch.setattr(manage, "obtain", fail)
+    with pytest.raises(DownloadError):
+        download_model("hf:a/b")
+    assert_seed(load_model("hf:a/b", offline=True), 0, seed=2)
 
 
 def test_removing_forgets_a_registered_model(folder: Path) -> None:
@@ -219,6 +285,7 @@ def test_a_branch_of_the_hub_is_followed_by_downloading(server: Server, tmp_path
     assert_seed(load_model("hf:a/b"), 0, seed=1)
     download_model("hf:a/b")
     assert_seed(load_model("hf:a/b"), 0, seed=2)
+    assert [one.id for one in Cache().all_weights()] == ["hf-a/b-222222222222-x"]
     assert remove_model("hf:a/b").weights == ("hf-a/b-222222222222-x",)
     assert Cache().all_models() == ()
 

@@ -98,6 +98,10 @@ def test_a_registered_bag_keeps_its_terms(tmp_path: Path) -> None:
     assert metadata(text).license == "mit"
     assert "stemsplit song.mp3 --model hf:me/ours" in text
     assert len(load_model(str(tmp_path / "folder"), offline=True).members) == 2
+    for file in (tmp_path / "folder").iterdir():  # nobody learns where things lay on this machine
+        assert str(tmp_path).encode() not in file.read_bytes(), file.name
+    weights = sorted((tmp_path / "folder").glob("*.safetensors"))
+    assert [read_info(one).origin for one in weights] == ["a.safetensors", "b.safetensors"]
     with pytest.raises(ConfigError, match="state their terms, which --licence cannot change: mit"):
         publish("mine", tmp_path / "other", repository="me/ours", licence="cc0-1.0")
 

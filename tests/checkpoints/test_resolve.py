@@ -154,6 +154,39 @@ def test_a_folder_with_one_file_means_it(tmp_path: Path) -> None:
         resolve(str(tmp_path))
 
 
+def test_trainings_are_called_like_their_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        tiny.write_own(tmp_path / "runs" / name / "best.safetensors")
+        assert resolve(str(tmp_path / "runs" / name)).name == name
+    monkeypatch.chdir(tmp_path / "runs/a")
+    assert resolve(".").name == "a"
+    assert resolve("./best.safetensors").name == "best"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"lr: 1e-3\n", b"name: caf\xe9\n", b"a: !!python/tuple [1]\n", b"a: [", b"day: 2001-99-99\n"],
+)
+def test_yaml_of_another_program_does_not_hide_the_weights_beside_it(
+    tmp_path: Path, text: bytes
+) -> None:
+    tiny.write_own(tmp_path / "voice.safetensors")
+    (tmp_path / "config.yaml").write_bytes(text)
+    assert resolve(str(tmp_path)).name == "voice"
+    (tmp_path / "bag.yaml").write_text("models: [voice]\nsegment: 3\n")
+    assert resolve(str(tmp_path)).segment_seconds == 3
+
+
+def test_a_faulty_bag_beside_its_weights_is_said(tmp_path: Path) -> None:
+    tiny.write_own(tmp_path / "voice.safetensors")
+    (tmp_path / "bag.yaml").write_text("models: [voice")
+    with pytest.raises(CatalogFormatError, match="not valid YAML"):
+        resolve(str(tmp_path))
+
+
 def test_a_repo_is_looked_into_and_nothing_else(tmp_path: Path) -> None:
     make_bag(tmp_path, "htdemucs")
     digest = hashlib.sha256((tmp_path / "two.th").read_bytes()).hexdigest()

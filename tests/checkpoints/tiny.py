@@ -88,6 +88,8 @@ def write_own(
     seed: int = 0,
     kwargs: dict[str, Any] | None = None,
     trained_sets: tuple[str, ...] = (),
+    licence: str | None = None,
+    trained_on: str | None = None,
 ) -> Path:
     """A checkpoint of our own."""
     kwargs = kwargs or options()
@@ -100,6 +102,8 @@ def write_own(
         stems=config.stems,
         sample_rate=config.sample_rate,
         channels=config.channels,
+        licence=licence,
+        trained_on=trained_on,
         trained_sets=trained_sets,
     )
     write_checkpoint(path, weights, info)

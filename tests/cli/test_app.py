@@ -1,5 +1,6 @@
 """Statuses, the command that may be left out, and what start-up costs."""
 
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -87,6 +88,42 @@ def test_an_error_is_one_line_and_with_debug_a_trace(
             main(words)
     with pytest.raises(SystemExit):
         main(["--", "--debug"])
+
+
+@pytest.mark.parametrize(("command", "advises"), [("song.mp3", True), ("demo", False)])
+def test_who_stops_is_told_of_skip_existing_where_there_is_such_an_option(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    advises: bool,
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise Cancelled("Stopped.")
+
+    monkeypatch.setattr(app_module, "app", stop)
+    monkeypatch.setattr(app_module, "_leave", lambda: None)
+    with pytest.raises(SystemExit) as end:
+        main([command])
+    assert end.value.code == 130
+    line = capsys.readouterr().err
+    assert line.startswith("stemsplit: stopped")
+    assert ("--skip-existing" in line) == advises
+
+
+def test_what_the_library_warns_of_is_told_by_the_program_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def warn(*_: object, **__: object) -> None:
+        logging.getLogger("stemsplit.audio.tags").warning("%s: no cover", "song.mp3")
+
+    monkeypatch.setattr(app_module, "app", warn)
+    for _ in range(2):
+        with pytest.raises(SystemExit):
+            main(["song.mp3"])
+        assert capsys.readouterr().err == "Warning: song.mp3: no cover\n"
+    program = "import logging, stemsplit; logging.getLogger('stemsplit.audio').warning('no cover')"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert run.stderr == b""
 
 
 def test_wrong_usage_gives_status_2() -> None:

@@ -65,6 +65,28 @@ def test_scores_are_those_of_the_files_also_in_a_second_run_over_the_first(
             assert float(usdr(true, made)) == pytest.approx(one["sdr_db"], abs=1e-3)
 
 
+def test_a_file_in_the_way_is_replaced_where_that_is_wanted(
+    stemsplit: Command, tiny_model: Path, folder: Path
+) -> None:
+    other = folder / "demo/tiny/bass.wav"
+    other.parent.mkdir(parents=True)
+    other.write_bytes(b"mine")
+    result = stemsplit("demo", "--model", tiny_model)
+    assert result.status == 1
+    assert "Add --overwrite" in result.err
+    assert stemsplit("demo", "--model", tiny_model, "--overwrite").status == 0
+    assert other.read_bytes()[:4] == b"RIFF"
+
+
+def test_a_model_with_other_stems_is_not_scored(
+    stemsplit: Command, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stemsplit.cli.demo._score", lambda *_: iter(()))
+    result = stemsplit("demo", "--model", tiny_model)
+    assert result.status == 0
+    assert "Nothing to score: the song has none of the stems of tiny." in result.err
+
+
 def test_without_the_bundled_weights_one_line_says_so(
     stemsplit: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -479,11 +479,16 @@ def test_a_run_that_is_stopped_keeps_its_tracks(folder: Path, tiny_model: Path) 
         program, cwd=folder, env=environment(folder / "cache"), stderr=subprocess.PIPE, text=True
     )
     tracks = folder / "evaluation/tracks"
-    deadline = time.monotonic() + 60
-    while not (tracks.exists() and any(tracks.glob("*.json"))) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    try:
+        deadline = time.monotonic() + 60
+        while not (tracks.exists() and any(tracks.glob("*.json"))):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.communicate()
     assert process.returncode == 130, err
     assert "the same command goes on" in err
     kept = len(list(tracks.glob("*.json")))

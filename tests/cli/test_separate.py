@@ -1,5 +1,6 @@
 """`stemsplit separate` from typed words to files, with a tiny network and real audio."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -61,6 +62,19 @@ def test_a_folder_keeps_its_tree(separate: Command, folder: Path) -> None:
         "tiny/disc 2/歌 🎵/vocals.wav",
     ]
     assert result.out.splitlines()[-1].startswith("3 done in ")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are made of letters there")
+def test_names_that_are_not_utf_8(separate: Command, folder: Path) -> None:
+    song = folder / os.fsdecode(b"music/caf\xe9.wav")
+    write_song(folder / "plain.wav", 0.2)
+    song.parent.mkdir()
+    (folder / "plain.wav").rename(song)
+    out = Path(os.fsdecode(b"aus\xe9"))
+    words = ("--out", out, "--template", "{artist}/{track}/{stem}.{ext}", "--report", "--json")
+    assert separate("music", *words).status == 0
+    assert (out / "unknown artist/caf_/bass.wav").read_bytes()[:4] == b"RIFF"
+    assert separate("music", *words, "--skip-existing").objects[-1]["skipped"] == 1
 
 
 def test_a_name_with_a_leading_dash(separate: Command, folder: Path) -> None:
@@ -183,6 +197,15 @@ def test_formats_and_what_people_type_for_demucs(
         assert soundfile.info(folder / "separated" / name).subtype == subtype
 
 
+def test_the_home_folder_of_an_option(
+    separate: Command, song: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(folder / "home"))
+    monkeypatch.setenv("USERPROFILE", str(folder / "home"))
+    assert separate(song, "--out=~/stems").status == 0
+    assert read(folder / "home/stems/tiny/song/bass.wav").shape == (RATE, 2)
+
+
 def test_a_repository_folder_as_in_demucs(
     stemsplit: Command, song: Path, tiny_model: Path, folder: Path
 ) -> None:
@@ -211,6 +234,10 @@ BAD_WORDS = [
     (("song.wav", "--format", "flac", "--bit-depth", "32"), 2, "not 32"),
     (("song.wav", "--format", "mp3", "--bitrate", "1000"), 2, "--bitrate of mp3 must be"),
     (("song.wav", "--mp3", "--flac"), 2, "--format is asked to be mp3 and flac"),
+    (("song.wav", "--format", "wav", "--mp3"), 2, "--format is asked to be wav and mp3"),
+    (("song.wav", "--clip", "shared", "--clip-mode", "none"), 2, "asked to be shared and none"),
+    (("song.wav", "--mp3", "--bitrate", "0"), 2, "--bitrate of mp3 must be"),
+    (("song.wav", "--bit-depth", "0"), 2, "not 0"),
     (("song.wav", "--int24", "--float32"), 2, "--bit-depth is asked to be 24 and 32"),
     (("song.wav", "--template", "{trakc}.{ext}"), 2, "Did you mean track"),
     (("song.wav", "--template", "../{stem}.{ext}"), 2, "may not lead out"),
@@ -326,6 +353,33 @@ def test_a_song_on_standard_input_does_not_replace_another(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no such signals")
+def test_a_stopped_run_leaves_no_copy_of_standard_input(folder: Path, tiny_model: Path) -> None:
+    write_song(folder / "long.wav", 600.0)
+    (folder / "temporary").mkdir()
+    words = ["-", "--model", str(tiny_model), "--overlap", "0.98"]
+    with (folder / "long.wav").open("rb") as song:
+        run = subprocess.Popen(
+            [sys.executable, "-m", "stemsplit", *words],
+            env={**environment(folder / "cache"), "TMPDIR": str(folder / "temporary")},
+            stdin=song,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert run.stderr is not None
+    watchdog = threading.Timer(300, run.kill)
+    watchdog.start()
+    for line in run.stderr:
+        if line.startswith("- ("):
+            break
+    assert list((folder / "temporary").glob("stemsplit-*/stdin"))
+    run.send_signal(signal.SIGINT)
+    run.communicate()
+    watchdog.cancel()
+    assert run.returncode == 130
+    assert list((folder / "temporary").glob("stemsplit-*")) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_run_keeps_finished_songs_only(
     folder: Path, tiny_model: Path, number: int
@@ -341,7 +395,7 @@ def test_a_stopped_run_keeps_finished_songs_only(
         text=True,
     )
     assert run.stderr is not None
-    watchdog = threading.Timer(60, run.kill)
+    watchdog = threading.Timer(300, run.kill)
     watchdog.start()
     for line in run.stderr:
         if line.startswith("[2/2]"):
@@ -352,7 +406,7 @@ def test_a_stopped_run_keeps_finished_songs_only(
     out, err = run.communicate()
     watchdog.cancel()
     assert run.returncode == 130, err
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 20.0  # of minutes of work
     assert "stopped; finished songs stay" in err
     assert "Traceback" not in err
     assert "1 done, 1 not done" in out

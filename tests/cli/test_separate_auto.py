@@ -1,6 +1,7 @@
 """`stemsplit song` without --model: which model does it, and what is said."""
 
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,9 +10,11 @@ from typing import Any
 import pytest
 
 from stemsplit.checkpoints import beginning
+from stemsplit.errors import Cancelled
 from stemsplit.models.base import STEMS_4
 from stemsplit.separation import batch
 from stemsplit.separation.events import Notice
+from stemsplit.separation.options import SeparationOptions
 from stemsplit.separation.separator import Separator
 from tests.checkpoints import tiny
 from tests.checkpoints.hub_server import Server
@@ -106,12 +109,21 @@ def test_a_server_that_never_answers_costs_no_more_than_the_limit(
 ) -> None:
     assert beginning.ANSWER_SECONDS == 3.0
     monkeypatch.setattr(beginning, "ANSWER_SECONDS", 0.5)
+    begin = beginning.begin_fetching
+    waited: list[float] = []
+
+    def timed(*words: Any) -> str | None:
+        began = time.monotonic()
+        reason = begin(*words)
+        waited.append(time.monotonic() - began)
+        return reason
+
+    monkeypatch.setattr(beginning, "begin_fetching", timed)
     assert stemsplit("song.wav", "--model", "htdemucs_nn").status == 0  # torch is loaded now
     with socket.create_server(("127.0.0.1", 0), backlog=20) as door:
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{door.getsockname()[1]}")
-        began = time.monotonic()
         result = stemsplit("song.wav", "--overwrite")
-        assert time.monotonic() - began < 3.0  # loading and separating a tiny network included
+    assert waited[0] < 3.0
     assert result.status == 0
     assert COMES_ALONG in result.err
     assert models_used(folder) == ["htdemucs_nn"]
@@ -180,6 +192,45 @@ def test_what_is_done_already_needs_no_network(
     assert server.requests == []
 
 
+def test_a_download_ends_when_it_is_called_off(
+    shelf: Shelf, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf.put(server)
+    cancel = threading.Event()
+    calls: list[object] = []
+
+    def stop(progress: object) -> None:
+        calls.append(progress)
+        cancel.set()
+
+    monkeypatch.setattr("stemsplit.checkpoints.download._BLOCK_BYTES", 500)
+    with pytest.raises(Cancelled):
+        batch.load_separator(
+            "htdemucs",
+            SeparationOptions(device="cpu"),
+            offline=False,
+            repo=None,
+            on_event=lambda _: None,
+            on_download=stop,
+            cancel=cancel,
+        )
+    assert len(calls) == 1
+    with pytest.raises(Cancelled):
+        Separator("htdemucs", cancel=cancel)
+    assert list((shelf.folder / "cache").rglob("*.part*"))
+
+
+@pytest.mark.usefixtures("closed_hub")
+def test_songs_that_another_model_has_done_are_said(stemsplit: Command, shelf: Shelf) -> None:
+    assert stemsplit("song.wav").status == 0
+    assert "not skipped" not in stemsplit("song.wav", "--skip-existing").err
+    shelf.warm("ht")
+    result = stemsplit("song.wav", "--skip-existing")
+    assert result.status == 0
+    assert "Warning: Songs that htdemucs_nn has separated before are not skipped" in result.err
+    assert "add --model htdemucs_nn." in result.err
+
+
 @pytest.mark.usefixtures("closed_hub")
 def test_python_chooses_alike(shelf: Shelf) -> None:
     heard: list[object] = []
@@ -197,6 +248,7 @@ def test_a_folder_of_models_means_what_demucs_takes(stemsplit: Command, folder: 
     tiny.write_own(repo / "htdemucs.safetensors")
     assert stemsplit("song.wav", "--repo", "repo").status == 0
     assert models_used(folder) == ["htdemucs"]
+    assert Separator("auto", repo=repo).model.name == "htdemucs"
 
 
 def test_a_bundled_file_that_was_changed_is_one_line(stemsplit: Command, shelf: Shelf) -> None:

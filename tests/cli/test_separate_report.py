@@ -1,9 +1,14 @@
 """`stemsplit separate --report`: verdicts on stems without the true ones."""
 
 import csv
+import os
 from pathlib import Path
 
+import pytest
+
+from stemsplit.evaluation.quality_table import QualityTable
 from stemsplit.models.base import STEMS_4
+from stemsplit.separation.events import StemQuality
 from tests.cli.conftest import Command
 from tests.cli.tiny import write_song
 
@@ -45,8 +50,51 @@ def test_the_table_keeps_songs_of_earlier_runs(separate: Command, folder: Path) 
     assert separate("a.wav", "--report").status == 0
     head, *found = rows(table)
     assert head == ["song", "stem", "score", "reasons"]
-    assert [row[0] for row in found] == ["b, c.wav"] * 4 + ["a.wav"] * 4
+    songs = [str(folder / "b, c.wav")] * 4 + [str(folder / "a.wav")] * 4
+    assert [row[0] for row in found] == songs
     assert all(0 <= int(row[2]) <= 100 for row in found)
+
+
+def test_songs_of_one_name_in_two_folders_have_rows_of_their_own(
+    separate: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two"):
+        write_song(folder / name / "song.wav", 0.5)
+        monkeypatch.chdir(folder / name)
+        template = f"{name}/{{stem}}.{{ext}}"
+        words = ("song.wav", "--report", "--out", folder / "out", "--template", template)
+        assert separate(*words).status == 0
+    _, *found = rows(folder / "out/quality.csv")
+    assert {row[0] for row in found} == {str(folder / f"{n}/song.wav") for n in ("one", "two")}
+
+
+def test_tables_kept_beside_each_other_lose_nothing(tmp_path: Path) -> None:
+    first, second = QualityTable(tmp_path), QualityTable(tmp_path)
+    verdict = {"vocals": StemQuality(score=50, reasons=(), measures={})}
+    strange = Path(os.fsdecode(b"caf\xe9.wav"))
+    first.record(Path("a.wav"), verdict)
+    second.record(strange, verdict)
+    assert second.has(Path("a.wav"))
+    assert QualityTable(tmp_path).has(strange)
+    assert len(QualityTable(tmp_path)._rows) == 2
+
+
+def test_rows_that_an_earlier_version_wrote_are_replaced(tmp_path: Path) -> None:
+    (tmp_path / "quality.csv").write_text("song,stem,score,reasons\na.wav,vocals,1,\n")
+    verdict = {"vocals": StemQuality(score=50, reasons=(), measures={})}
+    QualityTable(tmp_path).record(Path("a.wav"), verdict)
+    assert [row[2] for row in rows(tmp_path / "quality.csv")] == ["score", "50"]
+
+
+def test_songs_that_are_done_but_not_judged_are_counted(separate: Command, folder: Path) -> None:
+    for name in ("a", "b"):
+        write_song(folder / f"music/{name}.wav", 0.5)
+    assert separate("music/a.wav", "--report").status == 0
+    assert separate("music/b.wav").status == 0
+    result = separate("music", "--report", "--skip-existing")
+    assert result.status == 0
+    assert "Warning: 1 song is done but not judged" in result.err
+    assert "not judged" not in separate("music/a.wav", "--report", "--skip-existing").err
 
 
 def test_without_report_nothing_is_judged(separate: Command, folder: Path) -> None:

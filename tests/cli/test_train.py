@@ -176,12 +176,16 @@ def test_a_signal_stops_after_the_step_and_keeps_the_state(
     process = subprocess.Popen(
         command, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
     )
-    deadline = time.monotonic() + 60
-    while not list(folder.glob("out/states/*.state")):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    process.send_signal(number)
-    _, printed = process.communicate(timeout=60)
+    try:
+        deadline = time.monotonic() + 60
+        while not list(folder.glob("out/states/*.state")):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(number)
+        _, printed = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.communicate()
     assert process.returncode == 130
     assert "Stopped; the same command goes on after step" in printed
     assert "Traceback" not in printed

@@ -25,6 +25,34 @@ from tests.evaluation.data_sets import (
 VALIDATION, TEST = "ANiMAL - Rockshow", "Zeno - Signs"  # two real names
 
 
+@pytest.mark.parametrize("name", ["instrumental", "Accompaniment", "no_drums"])
+def test_a_sum_beside_its_parts_is_not_in_the_mix_twice(tmp_path: Path, name: str) -> None:
+    stems = song()
+    write_song(tmp_path / "a", {**stems, name: mix_of(stems) - stems["vocals"]})
+    (track,) = read_layout(tmp_path)
+    assert tuple(track.stems) == STEMS
+    mix = torch.cat(list(track.mix.blocks()), dim=-1)
+    torch.testing.assert_close(mix, mix_of(stems), rtol=0, atol=1e-6)  # files are of floats
+
+
+def test_a_sum_in_place_of_its_parts_is_a_stem(tmp_path: Path) -> None:
+    stems = song()
+    two = {"vocals": stems["vocals"], "instrumental": mix_of(stems) - stems["vocals"]}
+    write_song(tmp_path / "a", two)
+    (track,) = read_layout(tmp_path)
+    assert set(track.stems) == set(two)
+
+
+def test_the_sum_of_all_stems_is_a_mix(tmp_path: Path) -> None:
+    write_song(tmp_path / "a", {**song(), "linear_mixture": mix_of(song())})
+    write_song(tmp_path / "b", {**song(), "linear_mixture": mix_of(song())}, 0.5 * mix_of(song()))
+    first, second = read_layout(tmp_path)
+    assert tuple(first.stems) == tuple(second.stems) == STEMS
+    assert first.stored_mix is not None
+    mix = torch.cat(list(second.mix.blocks()), dim=-1)
+    torch.testing.assert_close(mix, 0.5 * mix_of(song()), rtol=0, atol=1e-6)
+
+
 def names(dataset: Dataset) -> list[str]:
     return [track.name for track in dataset]
 

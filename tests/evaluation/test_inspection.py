@@ -71,6 +71,13 @@ def test_a_network_that_does_the_same_everywhere_agrees_with_itself(seconds: flo
         assert quality.measures["unexplained_db"] < -100
 
 
+@pytest.mark.parametrize("num_samples", [1, 2])
+def test_a_song_of_a_sample_or_two_is_judged_without_an_excerpt(num_samples: int) -> None:
+    separator = make_separator(Scaled((0.3, 0.7)), ("vocals", "other"))
+    found = inspected(separator, prepare(separator, num_samples / RATE))
+    assert list(found) == ["vocals", "other"]
+
+
 def test_songs_at_another_rate_are_compared_at_theirs() -> None:
     separator = make_separator(Scaled((0.3, 0.7)), ("vocals", "other"))
     found = inspected(separator, prepare(separator, 4.0, rate=11_025))

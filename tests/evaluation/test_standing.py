@@ -46,6 +46,24 @@ def test_other_songs_are_clean_as_far_as_is_stated() -> None:
     assert found.is_ranked
 
 
+@pytest.mark.parametrize(
+    ("trained_on", "verdict"),
+    [
+        ("MUSDB18-HQ, training set", "clean"),
+        ("musdb18hq:train, 10000 generated songs (seed 1, train)", "clean"),
+        ("MUSDB18-HQ, training set, and 800 unpublished songs", "unknown"),
+        ("musdb:train, mine:train", "unknown"),
+        ("mine:train; before that, as htdemucs, on: MUSDB18-HQ, training set", "unknown"),
+    ],
+)
+def test_songs_of_no_public_set_may_be_among_those_that_are_not_named(
+    trained_on: str, verdict: str
+) -> None:
+    model = replace(described(), trained_sets=("musdb:train",), trained_on=trained_on)
+    assert standing_of_model(model, "mine", [("song", "test")]).verdict == verdict
+    assert standing_of_model(model, "musdb18hq", [("song", "test")]).verdict == "clean"
+
+
 def test_where_nothing_is_stated_nothing_is_known() -> None:
     assert standing((), "musdb18", "test").verdict == "unknown"
     assert standing_of_files().verdict == "unknown"

@@ -24,6 +24,7 @@ HT = HTDEMUCS["htdemucs"].config
     [
         (HT, {"stems": ()}, "at least one"),
         (HT, {"stems": ("vocals", "vocals")}, "distinct"),
+        (HT, {"stems": ("vocals/lead", "rest")}, r"stem 'vocals/lead' has a name that is no"),
         (HT, {"sample_rate": 0}, "sample_rate must be at least 1"),
         (HT, {"resolutions": ()}, "both be empty"),
         (HT, {"time_levels": ()}, "needs a waveform branch"),

@@ -210,7 +210,7 @@ def test_a_stop_within_a_song_is_prompt_and_leaves_nothing_of_it(run: Run, folde
     run.on_event = stop_soon
     with pytest.raises(Cancelled):
         run(plan(), Slow())
-    assert time.monotonic() - stopped[0] < 2.0
+    assert time.monotonic() - stopped[0] < 5.0  # half of what a single forward pass takes
     assert files(folder) == []
     assert run.of(BatchFinished)[0].finished == 0
 

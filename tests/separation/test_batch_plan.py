@@ -57,6 +57,8 @@ def finish(plan: BatchPlan) -> None:
             source=job.source,
             mark=mark_input(job.source),
             settings=plan.settings,
+            start_seconds=plan.output.start_seconds,
+            stop_seconds=plan.output.stop_seconds,
         )
 
 
@@ -80,7 +82,6 @@ def test_a_finished_run_is_skipped_when_asked(plan: Plan, folder: Path) -> None:
         {"overlap": 0.5},
         {"bit_depth": 24},
         {"clip": "clamp"},
-        {"start_seconds": 10.0},
         {"exact_sum": "other"},
     ],
 )
@@ -144,6 +145,32 @@ def test_the_stems_of_another_song_are_not_replaced(plan: Plan, folder: Path) ->
     (folder / "b" / "song.mp3").write_bytes(b"another song")
     with pytest.raises(OutputConflictError, match=r"and so are 3 more"):
         plan("b/song.mp3")
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ({}, {"start_seconds": 70.0, "stop_seconds": 100.0}),
+        ({}, {"stop_seconds": 100.0, "skip_existing": True}),
+        ({"start_seconds": 10.0}, {"start_seconds": 20.0}),
+        ({"stop_seconds": 90.0}, {"start_seconds": 20.0, "stop_seconds": 90.0}),
+    ],
+)
+def test_a_part_does_not_replace_more_of_the_song(
+    plan: Plan, before: dict[str, Any], now: dict[str, Any]
+) -> None:
+    finish(plan(**before))
+    with pytest.raises(OutputConflictError, match=r"holds more of song\.mp3 .*--overwrite"):
+        plan(**now)
+    assert len(plan(**{**now, "skip_existing": False}, overwrite=True).jobs) == 1
+
+
+@pytest.mark.parametrize("shifts", [0, 1])
+def test_a_part_is_replaced_by_itself_or_more_of_the_song(plan: Plan, shifts: int) -> None:
+    finish(plan(start_seconds=70.0, stop_seconds=100.0))
+    assert len(plan(start_seconds=70.0, stop_seconds=100.0, shifts=shifts).jobs) == 1
+    assert len(plan(start_seconds=60.0, stop_seconds=100.0, shifts=shifts).jobs) == 1
+    assert len(plan(shifts=shifts).jobs) == 1
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,7 @@ def test_a_gpu_that_torch_does_not_see(monkeypatch: pytest.MonkeyPatch, build: s
     assert (gpu.name, gpu.verdict) == ("GPU", "warning")
     expected = "Install a torch with CUDA" if build is None else "driver (470.1 now)"
     assert expected in gpu.advice
+    assert "torchaudio" not in gpu.advice
 
 
 def test_a_cache_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -136,13 +137,15 @@ def test_a_full_disk_is_a_warning(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert (finding.verdict, "1.5 GB free" in finding.detail) == ("warning", True)
 
 
-def test_the_hub_is_asked_for_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_hub_is_asked_for_a_connection(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
         assert diagnosis.check_network().verdict == "ok"
     finding = diagnosis.check_network()
     assert (finding.verdict, "connection refused" in finding.detail) == ("warning", True)
+    assert "models add" not in finding.advice  # which refuses the names of the catalogue
+    assert str(cache / "incoming") in finding.advice
 
 
 def test_offline_leaves_the_network_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,3 +1,4 @@
+import sys
 import time
 import wave
 from pathlib import Path
@@ -192,4 +193,7 @@ def test_an_unwritable_cache_is_no_reason_to_fail(folder: Path) -> None:
 
 def test_the_machine_is_asked(folder: Path) -> None:
     assert free_disk_bytes(folder / "not" / "there" / "yet") > 0
-    assert (peak_memory_bytes() or 1) > 0
+    found = peak_memory_bytes()
+    if sys.platform == "linux":
+        assert found is not None
+    assert found is None or 10e6 < found < 1e12  # Python alone takes more than 10 MB

@@ -3,6 +3,7 @@ import io
 import os
 import sys
 import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stemsplit.errors import Cancelled, DecodeError
-from stemsplit.separation.piped import SpooledInput, called, spool_if_pipe
+from stemsplit.separation.piped import SpooledInput, called, delete_copies, spool_if_pipe
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -47,6 +48,25 @@ def test_standard_input_becomes_a_file_that_goes_with_its_owner(
     del spooled
     gc.collect()
     assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="keeps files that are open")
+def test_a_process_that_ends_at_once_leaves_no_copy(
+    temporary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"music")))
+    in_use = spool_if_pipe(Path("-"), threading.Event())
+    silent = tmp_path / "pipe"  # opening it waits for somebody who writes
+    os.mkfifo(silent)
+    waiting = threading.Thread(target=spool_if_pipe, args=(silent, threading.Event()))
+    waiting.start()
+    while not list(temporary.glob("*/pipe")):
+        time.sleep(0.01)
+    delete_copies()
+    assert not in_use.path.exists()
+    assert list(temporary.iterdir()) == []
+    silent.write_bytes(b"")
+    waiting.join()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no named pipes in folders")

@@ -48,8 +48,18 @@ def test_a_full_memory_halves_the_batch_and_loses_nothing() -> None:
 
 def test_a_single_segment_too_large_says_what_to_do() -> None:
     runner = NetworkRunner(LimitedMemory(0), CPU, batch=2)
-    with pytest.raises(DeviceError, match="--segment"):
+    with pytest.raises(DeviceError, match="use a shorter --segment, close other programs"):
         runner.run(windows(2))
+
+
+def test_what_would_not_help_is_not_advised() -> None:
+    with pytest.raises(DeviceError, match="choose a smaller model") as on_cpu:
+        NetworkRunner(LimitedMemory(0), CPU, fixed_length=True).run(windows(1))
+    assert "--segment" not in str(on_cpu.value)
+    assert "--device cpu" not in str(on_cpu.value)
+    on_gpu = NetworkRunner(LimitedMemory(0), torch.device("meta"), fixed_length=True)
+    with pytest.raises(DeviceError, match="use --device cpu, or choose a smaller model"):
+        on_gpu.run(windows(1))
 
 
 def test_other_failures_are_not_taken_for_full_memory() -> None:

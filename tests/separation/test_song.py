@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from stemsplit.errors import AudioError, Cancelled, EncodeError
+from stemsplit.errors import AudioError, Cancelled, DecodeError, EncodeError
 from stemsplit.separation.events import (
     Event,
     Notice,
@@ -18,6 +18,7 @@ from stemsplit.separation.events import (
 from stemsplit.separation.options import OutputOptions, SeparationOptions
 from stemsplit.separation.separator import Separator
 from stemsplit.separation.song import separate_song
+from tests.audio.material import encode, music
 from tests.separation.fakes import Blurred, Scaled, make_model
 
 GAINS = (0.4, 0.3, 0.2, 0.1)
@@ -123,6 +124,34 @@ def test_a_downmix_is_said(tmp_path: Path) -> None:
     run(path, tmp_path / "out", events=events)
     notices = [event.message for event in events if isinstance(event, Notice)]
     assert notices == [f"{path}: 6 channels are mixed down to stereo."]
+
+
+def test_faults_of_the_file_are_said_once(song: Path, tmp_path: Path) -> None:
+    mp3 = encode(tmp_path / "song.mp3", music(RATE * 4))
+    data = bytearray(mp3.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 1500] = bytes(1500)
+    mp3.write_bytes(data)
+    events: list[Event] = []
+    run(mp3, tmp_path / "out", events=events)
+    (notice,) = (event for event in events if isinstance(event, Notice))
+    assert notice.is_warning
+    assert notice.message.startswith(f"{mp3}: has a fault")
+
+
+def test_a_sum_that_cannot_be_checked_does_not_cost_the_song(
+    song: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise DecodeError("vocals.wav: gone.")
+
+    monkeypatch.setattr("stemsplit.separation.song._null_db", fail)
+    events: list[Event] = []
+    finished = run(song, tmp_path, options={"two_stems": "vocals"}, events=events)
+    assert finished.null_db is None
+    assert events[-1] is finished
+    assert [event.message for event in events if isinstance(event, Notice)] == [
+        f"{song}: done, but the sum of its stems could not be checked: vocals.wav: gone."
+    ]
 
 
 def test_cancelling_leaves_nothing_behind(song: Path, tmp_path: Path) -> None:

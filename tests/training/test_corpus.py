@@ -168,6 +168,16 @@ def test_validation_songs_can_be_limited(tmp_path: Path) -> None:
     assert names(corpus) == (["a"], ["b", "c"])
 
 
+def test_sets_give_validation_songs_in_turn(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        write_set(tmp_path / name / "train", f"{name} to learn from")
+        write_set(tmp_path / name / "valid", f"{name} 1", f"{name} 2")
+    paths = [tmp_path / name for name in ("a", "b", "c")]
+    corpus = open_sets(*paths, validation=ValidationSection(max_songs=4))
+    assert names(corpus)[1] == ["a 1", "a 2", "b 1", "c 1"]
+    assert len(open_sets(*paths).validation) == 6
+
+
 @pytest.mark.parametrize("is_cached", [False, True])
 def test_a_broken_song_is_fatal_or_left_out_by_name(tmp_path: Path, is_cached: bool) -> None:
     write_set(tmp_path / "train", "a", "b")

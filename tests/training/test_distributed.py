@@ -19,7 +19,7 @@ import torch
 from stemsplit.errors import ConfigError
 from stemsplit.training.augment import Augmentation
 from stemsplit.training.augment_recipe import AugmentSection, MaskSection
-from stemsplit.training.distributed import Processes, find_processes
+from stemsplit.training.distributed import Processes, find_processes, join_processes
 from stemsplit.training.events import Event, Validated
 from stemsplit.training.hearing import Hearing
 from stemsplit.training.run import RunOptions, train
@@ -158,6 +158,24 @@ def test_a_process_without_torchrun_is_alone(monkeypatch: pytest.MonkeyPatch) ->
     processes = find_processes()
     assert (processes.rank, processes.world, processes.is_first) == (0, 1, True)
     assert processes.gather("mine") == ["mine"]
+
+
+def test_the_gpu_of_a_process_is_the_current_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    current: list[torch.device] = []
+
+    @contextmanager
+    def enter(device: torch.device) -> Iterator[None]:
+        current.append(device)
+        yield
+        current.pop()
+
+    monkeypatch.setattr(torch.cuda, "device", enter)
+    monkeypatch.delenv("RANK", raising=False)
+    with join_processes(torch.device("cuda:1")) as processes:
+        assert current == [torch.device("cuda:1")]
+        assert processes.world == 1
+    with join_processes(torch.device("cpu")):
+        assert current == []
 
 
 def test_a_batch_that_cannot_be_shared_is_refused() -> None:

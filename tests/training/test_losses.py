@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from stemsplit.errors import ConfigError, TrainingError
 from stemsplit.models.serialization import from_plain, to_plain
+from stemsplit.training.hearing import Batch
 from stemsplit.training.learning_recipe import LOSS_TERMS, LossSection, StftSection
 from stemsplit.training.losses import Features, LossValues, Objective
+from stemsplit.training.tasks import Separate
 
 SMALL = LossSection(
     magnitude=StftSection(n_fft=64, hop_length=16),
@@ -128,6 +130,41 @@ def test_the_log_mse_gains_nothing_below_its_threshold() -> None:
         compare(only("log_mse"), reference + scale * error, reference).total for scale in (1.0, 0.5)
     )
     assert 0 < near - nearer < 0.01
+
+
+def test_the_log_mse_of_a_stem_is_the_same_whatever_else_is_learnt() -> None:
+    stems = signals(2, 4, 2, 300)
+    estimate = stems + 0.1 * signals(2, 4, 2, 300, seed=1)
+    of_four, of_one = (Objective(only("log_mse"), num_stems=number) for number in (4, 1))
+    alone = of_one(estimate[:, 3:], stems[:, 3:], stems[:, :3].sum(dim=1))
+    torch.testing.assert_close(alone.stems[0], of_four(estimate, stems).stems[3])
+    assert alone.total < of_one(estimate[:, 3:], stems[:, 3:]).total
+
+
+def test_a_silent_rest_changes_no_bit_of_a_loss() -> None:
+    stems, rest = signals(2, 4, 2, 300), torch.zeros(2, 2, 300)
+    estimate = stems + 0.1 * signals(2, 4, 2, 300, seed=1)
+    objective = Objective(only("log_mse"), num_stems=4)
+    assert torch.equal(objective(estimate, stems, rest).total, objective(estimate, stems).total)
+
+
+def test_the_rest_of_a_batch_counts_for_its_loss() -> None:
+    stems, rest = signals(2, 1, 2, 300), signals(2, 2, 300, seed=2)
+    objective = Objective(only("log_mse"), num_stems=1)
+    batch = Batch(mix=torch.zeros(2, 2, 300), stems=stems, rest=rest)  # masks took all of it
+    network = nn.Unflatten(1, (1, 2))  # hears silence, and says so
+    total, _ = Separate(objective, ("vocals",)).loss(network, batch, torch.Generator())
+    assert total == objective(torch.zeros_like(stems), stems, rest).total
+
+
+def test_magnitudes_are_plain_sums_over_the_window() -> None:
+    reference = signals(1, 1, 2, 512)
+    plain = torch.stft(
+        reference.flatten(0, 2), 64, 16, window=torch.hann_window(64), return_complex=True
+    )
+    silence = torch.zeros_like(reference)
+    found = compare(only("magnitude_l1"), silence, reference).total
+    torch.testing.assert_close(found, plain.abs().mean())
 
 
 def test_the_magnitude_loss_is_blind_to_sign_and_the_waveform_loss_is_not() -> None:

@@ -61,6 +61,16 @@ def test_what_would_fit_is_tried_out_before_the_run(
     assert not (tmp_path / "out").exists()
 
 
+def test_what_later_phases_need_is_found_out_before_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit_memory(monkeypatch, 2)
+    recipe = tiny_recipe(tmp_path, "phases=[{share=0.5}, {share=0.5, batch_size=4}]")
+    with pytest.raises(TrainingError, match="a step with 4 excerpts at a time does not fit"):
+        run(recipe, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_what_is_advised_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     limit_memory(monkeypatch, 1)
     events: list[Event] = []

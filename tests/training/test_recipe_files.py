@@ -172,6 +172,12 @@ def test_a_file_that_does_not_fit_is_refused(write: Write, text: str, message: s
         load_recipe(write(text))
 
 
+def test_recipes_of_earlier_runs_are_read(write: Write) -> None:
+    assert load_recipe(write("[data]\nnormalize = true\n")) == TrainingRecipe()
+    with pytest.raises(ConfigError, match=r"data\.normalize=false is gone"):
+        load_recipe(write("[data]\nnormalize = false\n"))
+
+
 def test_unknown_recipes_are_refused_with_the_nearest_name() -> None:
     with pytest.raises(ConfigError, match=r"no recipe 'tfsaw'\. Did you mean tfswa"):
         load_recipe("tfsaw")

@@ -18,6 +18,7 @@ from stemsplit.training.corpus import open_corpus
 from stemsplit.training.distributed import Processes
 from stemsplit.training.events import Event, Preflight, StepDone, Validated
 from stemsplit.training.learner import Learner, StepReport
+from stemsplit.training.preflight import whole_run
 from stemsplit.training.recipe_files import load_recipe
 from stemsplit.training.run import RunOptions, resume, train
 from stemsplit.training.setup import plan_training
@@ -56,7 +57,7 @@ def test_a_run_leaves_weights_a_card_a_log_and_a_recipe(tmp_path: Path) -> None:
     assert {stem: signal.shape for stem, signal in separated.items()} == dict.fromkeys(
         STEMS, (2, 2 * RATE)
     )
-    assert "tiny" not in load_model(str(out)).name
+    assert load_model(str(out)).name == "nn"
 
 
 def test_the_preflight_tells_what_a_run_takes_and_changes_nothing(tmp_path: Path) -> None:
@@ -93,6 +94,28 @@ def test_the_time_of_a_step_is_without_what_comes_once(
     (found,) = [event for event in events if isinstance(event, Preflight)]
     assert len(calls) == 2
     assert found.step_seconds < 1.0
+
+
+def test_the_preflight_looks_at_all_phases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    learn = Learner.learn
+    heard = []
+
+    def slow_with_many(learner: Learner, excerpts: torch.Tensor, step: int) -> StepReport:
+        heard.append(excerpts.shape[0])
+        time.sleep(0.5 if excerpts.shape[0] == 4 else 0.0)
+        return learn(learner, excerpts, step)
+
+    monkeypatch.setattr(Learner, "learn", slow_with_many)
+    recipe = tiny_recipe(tmp_path, "phases=[{share=0.5}, {share=0.5, batch_size=4}]")
+    events: list[Event] = []
+    options = RunOptions(out=tmp_path / "out", device="cpu", dry_run=True)
+    train(recipe, options, on_event=events.append)
+    (found,) = [event for event in events if isinstance(event, Preflight)]
+    assert heard == [4, 4, 2, 2]
+    assert found.total_seconds > 3 * found.step_seconds + 3 * 0.5
+    together = whole_run([replace(found, memory_bytes=5), replace(found, memory_bytes=9)])
+    assert together.memory_bytes == 9
+    assert together.step_seconds == found.step_seconds
 
 
 PLATEAU = ("schedule.name=plateau", "schedule.patience=1", "schedule.min_gain_db=100")

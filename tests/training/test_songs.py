@@ -58,6 +58,19 @@ def test_a_stretch_holds_the_stems_and_the_rest(tmp_path: Path, channels: int) -
     torch.testing.assert_close(read.sum(0), sum(stems.values())[:channels, 1000:1500])  # type: ignore[index]
 
 
+@pytest.mark.parametrize("name", ["instrumental", "accompaniment", "no_vocals"])
+@pytest.mark.parametrize("wanted", [STEMS, ("vocals",), ("instrumental",), ("vocals", "no_vocals")])
+def test_a_sum_beside_its_parts_is_not_heard_twice(
+    tmp_path: Path, name: str, wanted: tuple[str, ...]
+) -> None:
+    stems = tones()
+    made = {**stems, name: stems["drums"] + stems["bass"] + stems["other"]}
+    plain = FileSong(write_song(tmp_path / "plain", stems), wanted, 2, RATE)
+    song = FileSong(write_song(tmp_path / "with a sum", made), wanted, 2, RATE)
+    torch.testing.assert_close(song.read(1000, 500), plain.read(1000, 500))
+    assert song.level == plain.level
+
+
 def test_after_the_end_there_is_silence(tmp_path: Path) -> None:
     stems = tones(1.0)
     song = FileSong(write_song(tmp_path / "a", stems), STEMS, 2, RATE)

@@ -1,5 +1,6 @@
 """Beginning with the weights of another model: what is taken over, and what is said about it."""
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +10,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from stemsplit.checkpoints.download import DownloadProgress
+from stemsplit.checkpoints.obtain import ProgressSink
 from stemsplit.checkpoints.weights import CheckpointInfo, write_checkpoint
-from stemsplit.errors import ConfigError, UnknownModelError
+from stemsplit.errors import Cancelled, ConfigError, UnknownModelError
 from stemsplit.models import registry
-from stemsplit.models.base import STEMS_4, ModelConfig
+from stemsplit.models.base import STEMS_4, STEMS_6, ModelConfig
 from stemsplit.models.htdemucs.config import HTDemucsConfig
 from stemsplit.models.wave_transformer.config import WaveTransformerConfig
 from stemsplit.training.start import StartReport, loaded_names, start_from
@@ -118,6 +121,14 @@ def test_new_stems_begin_at_random_beside_those_in_common(tmp_path: Path) -> Non
         assert torch.equal(own[name], theirs[name])
 
 
+def test_a_network_may_have_many_stems(tmp_path: Path) -> None:
+    architecture, config = tiny("htdemucs")
+    config = replace(config, stems=(*STEMS_6, "more 0"))
+    write(tmp_path / "a.safetensors", architecture, config)
+    network, report = started(tmp_path / "a.safetensors", architecture, config)
+    assert set(report.loaded) == set(network.state_dict())
+
+
 def test_what_is_of_another_size_is_said_and_stays_as_it_was(tmp_path: Path) -> None:
     architecture, config = tiny("htdemucs")
     write(tmp_path / "a.safetensors", architecture, config)
@@ -197,3 +208,16 @@ def test_parameters_with_new_parts_count_as_new(tmp_path: Path) -> None:
     names = loaded_names(report, network)
     assert set(names) | set(report.partly) == {name for name, _ in network.named_parameters()}
     assert not set(names) & set(report.partly)
+
+
+def test_a_download_ends_when_the_training_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(*_: Any, progress: ProgressSink, **__: Any) -> None:
+        part = DownloadProgress(file="htdemucs", received_bytes=1, total_bytes=2, source="hub")
+        progress(part)
+
+    monkeypatch.setattr("stemsplit.training.start.load_model", load)
+    architecture, config = tiny("htdemucs")
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Cancelled):
+        start_from(nn.Identity(), config, architecture, "htdemucs", offline=True, stop=stop)

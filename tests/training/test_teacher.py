@@ -267,7 +267,7 @@ def test_sets_are_drawn_by_their_weights(model: Path, music: Path, tmp_path: Pat
     track = write_set_song(tmp_path / "real", {"bass": torch.ones(2, 12_000)})
     song = PcmCache(tmp_path / "cache").get(FileSong(track, STEMS, 2, RATE))
     sets = [SongSet((song,), weight=1.0), teacher.labelled().songs]
-    excerpts = Excerpts(sets, seed=0, num_samples=50, normalize=False)
+    excerpts = Excerpts(sets, seed=0, num_samples=50)
     drawn = [bool((excerpts[number][1] > 0.999).all()) for number in range(400)]
     # 100 of 400 are expected; four deviations of sqrt(400 * 0.25 * 0.75) = 8.7.
     assert sum(drawn) == pytest.approx(100, abs=35)

@@ -27,7 +27,6 @@ _LENGTH_SECONDS = 0.1  # beyond it files are not of one recording
 _FULL_SCALE = 1.0 - 2.0**-15  # the highest value of 16 bits
 _OVERSHOOT_DB = 3.0  # lossy coding alone overshoots full scale by less
 _CUT_RUN = 3  # equal samples in a row at full scale: music touches it, clipping stays there
-_DERIVED = frozenset({"instrumental", "accompaniment", "no_vocals"})  # sums of other stems
 
 
 def check_dataset(dataset: Dataset, *, jobs: int = 1) -> Iterator[TrackReport]:
@@ -188,7 +187,7 @@ def _measure(signals: Mapping[str, Source]) -> _Measured:
         heard={name: _Heard() for name in names},
         lengths={},
     )
-    added = [names.index(name) for name in _added_stems(names)]
+    added = [place for place, name in enumerate(names) if name != MIX]  # no stem is in it twice
     for blocks in in_step(streams, channels):
         for name, block in zip(names, blocks, strict=True):
             measured.heard[name].add(block)
@@ -201,14 +200,6 @@ def _measure(signals: Mapping[str, Source]) -> _Measured:
             measured.error_energy += float((mix - total).square().sum())
     measured.lengths = dict(zip(names, (stream.num_samples for stream in streams), strict=True))
     return measured
-
-
-def _added_stems(names: Collection[str]) -> list[str]:
-    """The stems that the mix is the sum of."""
-    plain = [name for name in names if name != MIX and name not in _DERIVED]
-    if set(plain) <= {"vocals"}:
-        return [name for name in names if name != MIX]
-    return plain
 
 
 def _heard(measured: _Measured, *, is_whole: bool) -> list[Finding]:

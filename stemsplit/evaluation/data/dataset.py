@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import overload
 
 from stemsplit.errors import DatasetError, suggest
+from stemsplit.evaluation.data.derived import without_sums
 from stemsplit.evaluation.data.sources import Source, SummedSource
 
-MIX_NAMES = ("mixture", "mix")  # what the file of a mix is called
+MIX_NAMES = ("mixture", "mix", "linear_mixture")  # what the file of a mix is called, best first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,10 +23,15 @@ class Track:
     """The part of the data set it belongs to, such as train, valid or test; empty for none."""
 
     stems: Mapping[str, Source]
-    """Stem name to its signal."""
+    """Stem name to its signal. Sums of other stems that are there too are left out, such as an
+    instrumental beside drums and bass, so that the rest adds up to the mix."""
 
     stored_mix: Source | None = None
     """The mix, where there is a file of it."""
+
+    def __post_init__(self) -> None:
+        kept = {name: self.stems[name] for name in without_sums(self.stems)}
+        object.__setattr__(self, "stems", kept)
 
     @property
     def mix(self) -> Source:

@@ -9,7 +9,8 @@
     LIST.csv                          a row for each stem, see `stemsplit.evaluation.data.table`
 
 Any audio format will do, and any names of stems. The mix may be missing; its file is called mixture
-or mix. What begins with a dot is not looked at.
+or mix, or else linear_mixture. What is not looked at: an instrumental beside the stems that it is
+made of, and what begins with a dot.
 """
 
 from collections import Counter
@@ -185,10 +186,11 @@ def _songs_across(folders: Sequence[Path], split: str) -> list[Track]:
 
 
 def _track(name: str, split: str, stems: dict[str, Source]) -> Track | None:
-    mixes = [stems.pop(stem) for stem in [*stems] if stem.lower() in MIX_NAMES]
+    mixes = {stem.lower(): stems.pop(stem) for stem in [*stems] if stem.lower() in MIX_NAMES}
     if not stems:
         return None
-    return Track(name=name, split=split, stems=stems, stored_mix=mixes[0] if mixes else None)
+    stored_mix = next((mixes[stem] for stem in MIX_NAMES if stem in mixes), None)
+    return Track(name=name, split=split, stems=stems, stored_mix=stored_mix)
 
 
 def _files_by_name(folder: Path) -> dict[str, Source]:

@@ -38,7 +38,7 @@ def test_a_network_may_know_fewer_stems_and_one_channel() -> None:
 
 def test_the_trainer_draws_excerpts_of_them() -> None:
     songs = synth_songs(3, seed=1, split="train", stems=_STEMS, sample_rate=44_100)
-    excerpts = Excerpts([SongSet(songs)], seed=0, num_samples=22_050, normalize=True)
+    excerpts = Excerpts([SongSet(songs)], seed=0, num_samples=22_050)
     assert excerpts[0].shape == (5, 2, 22_050)
     assert torch.equal(excerpts[3], excerpts[3])
 
