@@ -352,6 +352,17 @@ def test_a_song_on_standard_input_does_not_replace_another(
     assert b"is in the way" in runs[1].stderr
 
 
+def wait_for_line(run: subprocess.Popen[str], beginning: str) -> threading.Timer:
+    """Wait until a run says a line that begins so; what kills the run later, to be cancelled."""
+    assert run.stderr is not None
+    watchdog = threading.Timer(300, run.kill)
+    watchdog.start()
+    for line in run.stderr:
+        if line.startswith(beginning):
+            break
+    return watchdog
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="has no such signals")
 def test_a_stopped_run_leaves_no_copy_of_standard_input(folder: Path, tiny_model: Path) -> None:
     write_song(folder / "long.wav", 600.0)
@@ -365,12 +376,7 @@ def test_a_stopped_run_leaves_no_copy_of_standard_input(folder: Path, tiny_model
             stderr=subprocess.PIPE,
             text=True,
         )
-    assert run.stderr is not None
-    watchdog = threading.Timer(300, run.kill)
-    watchdog.start()
-    for line in run.stderr:
-        if line.startswith("- ("):
-            break
+    watchdog = wait_for_line(run, "- (")
     assert list((folder / "temporary").glob("stemsplit-*/stdin"))
     run.send_signal(signal.SIGINT)
     run.communicate()
@@ -394,12 +400,7 @@ def test_a_stopped_run_keeps_finished_songs_only(
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert run.stderr is not None
-    watchdog = threading.Timer(300, run.kill)
-    watchdog.start()
-    for line in run.stderr:
-        if line.startswith("[2/2]"):
-            break
+    watchdog = wait_for_line(run, "[2/2]")
     time.sleep(0.3)
     began = time.monotonic()
     run.send_signal(number)
