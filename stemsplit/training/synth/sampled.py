@@ -1,5 +1,7 @@
 """Notes and strokes of SoundFonts."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -22,15 +24,31 @@ KEYS = {
 }  # fmt: skip
 """Drum to key, as General MIDI has them."""
 
-_OTHER_KEYS = {"kick": 35, "snare": 40, "crash": 57, "ride": 59}
 
+@dataclass(frozen=True)
+class _Keyboard:
+    """Where the drums of a kit are; it lacks those without a key."""
+
+    keys: Mapping[str, int]
+    others: Mapping[str, int]
+    """Of second drums of their kind."""
+    semitones: Mapping[str, float] = field(default_factory=dict)
+    """What a drum is tuned higher, where it takes the key of another one."""
+
+
+_GENERAL_MIDI = _Keyboard(KEYS, {"kick": 35, "snare": 40, "crash": 57, "ride": 59})
 # The kits of AVL have keys 36 to 61, not all of them as in General MIDI: one tom and a floor tom,
 # a swished hi-hat at 48, a maraca at 61, no conga.
-_AVL_KEYS = {**KEYS, "tom high": 47, "shaker": 61}
-_AVL_SEMITONES = {"tom high": 4.0}
-_AVL_LACKS = ("conga",)
-_AVL_OTHER_KEYS = {drum: key for drum, key in _OTHER_KEYS.items() if drum != "kick"}
-_AVL_FONTS = ("red zeppelin", "black pearl")
+_AVL = _Keyboard(
+    keys={
+        **{drum: key for drum, key in KEYS.items() if drum != "conga"},
+        "tom high": 47,
+        "shaker": 61,
+    },
+    others={drum: key for drum, key in _GENERAL_MIDI.others.items() if drum != "kick"},
+    semitones={"tom high": 4.0},
+)
+_KEYBOARDS = {"red zeppelin": _AVL, "black pearl": _AVL}  # by font; all others are General MIDI
 
 _LONGEST = {"crash": 4.0, "ride": 4.0, "splash": 3.0, "open": 3.0, "kick": 1.2, "hat": 1.0}
 _RELEASES = {"bell": 4.0, "mallet": 4.0, "pluck": 4.0, "pad": 3.0, "strings": 2.0}  # seconds
@@ -44,7 +62,7 @@ def longest_release(family: str) -> float:
 
 def lacks(kit: Sampled, drum: str) -> bool:
     """Whether a kit has no such drum."""
-    return kit.font in _AVL_FONTS and drum in _AVL_LACKS
+    return drum not in _KEYBOARDS.get(kit.font, _GENERAL_MIDI).keys
 
 
 def sampled_note(
@@ -83,14 +101,13 @@ def sampled_hit(
         tuning: semitones that it is tuned higher.
         other: the second one of its kind, where the kit has two.
     """
-    is_avl = kit.font in _AVL_FONTS
-    keys, others = (_AVL_KEYS, _AVL_OTHER_KEYS) if is_avl else (KEYS, _OTHER_KEYS)
-    key = others.get(drum, keys[drum]) if other else keys[drum]
+    board = _KEYBOARDS.get(kit.font, _GENERAL_MIDI)
+    key = board.others.get(drum, board.keys[drum]) if other else board.keys[drum]
     synth = _synth(kit.font, kit.bank, kit.program)
     channel = _DRUM_CHANNEL if kit.bank else 0
     synth.sounds_off()
     synth.generate(_FADING)
-    synth.set_tuning(channel, tuning + (_AVL_SEMITONES.get(drum, 0.0) if is_avl else 0.0))
+    synth.set_tuning(channel, tuning + board.semitones.get(drum, 0.0))
     synth.noteon(channel, key, max(20, min(127, round(127 * velocity))))
     made = _until_silent(synth, _generate(synth, _PIECE // _BLOCK), _LONGEST.get(drum, 2.0))
     return normalised(made) * np.float32(velocity**1.4)
