@@ -1,8 +1,8 @@
 """The course of a run as a picture, read from its log. Imports no torch."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 
 from stemsplit.evaluation.png import write_png
 from stemsplit.training.canvas import BLACK, GREY, LETTER_WIDTH, Canvas, Colour
+from stemsplit.training.run_log import log_entries
 
 _WIDTH, _HEIGHT = 1200, 860
 _LEFT, _TOP, _RIGHT, _BOTTOM = 92, 46, 36, 40  # margins of a panel
@@ -63,11 +64,9 @@ class Curves:
             text = file.read()
         whole = text.rfind(b"\n") + 1
         self._read_bytes += whole
-        for line in text[:whole].splitlines():
-            try:
-                self._add(json.loads(line))
-            except (ValueError, KeyError, TypeError, AttributeError):
-                continue  # a line that a crash cut short
+        for entry in log_entries(text[:whole]):
+            with suppress(KeyError, TypeError, AttributeError):  # of another version
+                self._add(entry)
 
     def _add(self, entry: Mapping[str, Any]) -> None:
         if entry["kind"] == "StepDone":

@@ -1,9 +1,7 @@
 """Makes a folder for the hub out of a run, or out of any other model."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from stemsplit.checkpoints.export import write_text
 from stemsplit.checkpoints.obtain import ProgressSink
@@ -13,6 +11,7 @@ from stemsplit.training.card import NO_TERMS, USE
 from stemsplit.training.recipe import SourceSection, TrainingRecipe
 from stemsplit.training.recipe_files import load_recipe, recipe_to_toml
 from stemsplit.training.run_folder import RunFolder
+from stemsplit.training.run_log import log_entries
 
 
 def publish_model(
@@ -85,8 +84,7 @@ def _card(run: RunFolder, repository: str, terms: str) -> str:
 def _scores(run: RunFolder, recipe: TrainingRecipe) -> Scores | None:
     """The best of the log."""
     text = run.log_file.read_bytes() if run.log_file.exists() else b""
-    events = map(_event, text.splitlines())
-    validated = [event for event in events if event.get("kind") == "Validated"]
+    validated = [event for event in log_entries(text) if event["kind"] == "Validated"]
     scored = [event for event in validated if isinstance(event["sdr_db"], float)]
     if not scored:
         return None
@@ -96,15 +94,6 @@ def _scores(run: RunFolder, recipe: TrainingRecipe) -> Scores | None:
     return Scores(
         data=f"validation songs of {names}", sdr_db=best["sdr_db"], stems_db=best["stems_db"]
     )
-
-
-def _event(line: bytes) -> dict[str, Any]:
-    """An entry of the log; an empty one for a line that a crash cut short."""
-    try:
-        event = json.loads(line)
-    except ValueError:
-        return {}
-    return event if isinstance(event, dict) else {}
 
 
 def _without_paths(recipe: TrainingRecipe) -> TrainingRecipe:

@@ -14,10 +14,17 @@ from stemsplit.training.synth.bends import warped
 from stemsplit.training.synth.kits import KITS, hit
 from stemsplit.training.synth.sampled import KEYS, lacks, longest_release, sampled_hit, sampled_note
 from stemsplit.training.synth.score import Bend, Note, Stroke
-from stemsplit.training.synth.signals import SAMPLE_RATE, Signal, faded, samples, tilted
+from stemsplit.training.synth.signals import (
+    SAMPLE_RATE,
+    Signal,
+    decay,
+    faded,
+    samples,
+    tilted,
+)
 from stemsplit.training.synth.sounds import DEFAULTS, SAMPLED, SAMPLED_KITS, SOUNDS
 from stemsplit.training.synth.sources import find
-from stemsplit.training.synth.tables import Split, between, choose, rows_of
+from stemsplit.training.synth.tables import Split, between, chance, choose, rows_of
 from stemsplit.training.synth.theory import frequency
 from stemsplit.training.synth.tones import make_note
 
@@ -25,6 +32,10 @@ _VELOCITIES = 5  # steps of loudness that sounds are made for
 _TAKES = 4  # sounds of a drum at a step of loudness, which its strokes use in turn
 _STROKE_DB = 0.7  # deviation of the level of strokes
 _DETUNE_CENTS = 3.0  # deviation of instruments from the tuning of their song
+_BODY = 2.5  # semitones; deviation of the body of sampled instruments from how it was recorded
+_SKIN = 1.2  # semitones; deviation of sampled drums from how they were tuned
+_DAMPED = 0.35  # share of sampled drums that are
+_DAMPED_SECONDS = (0.15, 1.5)  # until they have fallen by 60 dB
 _LONGEST_STROKE = 4.1  # seconds
 _CHOKE = 0.03  # seconds that a hi-hat takes to close
 _PANS = {"hat": -0.35, "open": -0.35, "ride": 0.45, "crash": -0.5, "splash": 0.3, "tom high": -0.4,
@@ -79,10 +90,13 @@ class Drummer:
             again = np.random.default_rng([base, step, take])
             hard = step / _VELOCITIES
             if kit in SAMPLED_KITS:
+                all_alike = np.random.default_rng(base)
                 hard = min(1.0, hard * again.uniform(0.93, 1.05))
-                tuning = float(again.normal(0, 0.06))
+                tuning = float(all_alike.normal(0, _SKIN) + again.normal(0, 0.06))
                 row, is_other = SAMPLED_KITS[kit], base % 4 == 0
                 made = sampled_hit(row, drum, hard, tuning=tuning, other=is_other)
+                if chance(all_alike, _DAMPED):
+                    made = made * decay(made.shape[-1], between(all_alike, _DAMPED_SECONDS))
             else:
                 # One drawing of the drum for all of its takes, which differ in their noise.
                 made = hit(np.random.default_rng(base), again, KITS[kit], drum, hard)[None]
@@ -126,6 +140,9 @@ class Player:
     tuning: float = 0.0
     """Semitones above an A of 440 Hz."""
 
+    body: int = 0
+    """Of a sampled sound, see `sampled_note`."""
+
     _notes: dict[tuple[int, int, int], Signal] = field(default_factory=dict)
     _bent: dict[tuple[int, int, int, Bend], Signal] = field(default_factory=dict)
 
@@ -165,6 +182,7 @@ class Player:
                 seconds=seconds,
                 velocity=velocity,
                 tuning=self.tuning,
+                body=self.body,
             )
         made = make_note(
             np.random.default_rng([self.seed, pitch, length, step]),
@@ -207,7 +225,8 @@ def draw_player(
     values = {} if name in SAMPLED else draw_values(draw, name)
     own = float(draw.normal(0, _DETUNE_CENTS)) / 100
     side = float(draw.uniform(0, width))
-    return Player(name, values, int(draw.integers(1 << 31)), side, tuning + own)
+    body = round(float(np.clip(draw.normal(0, _BODY), -6, 6)))
+    return Player(name, values, int(draw.integers(1 << 31)), side, tuning + own, body)
 
 
 def draw_values(draw: np.random.Generator, name: str) -> dict[str, float]:

@@ -24,7 +24,14 @@ from stemsplit.training.synth.effects import (
     pass_points,
     room,
 )
-from stemsplit.training.synth.signals import Signal, as_signal, noise, shaped
+from stemsplit.training.synth.signals import (
+    SAMPLE_RATE,
+    Signal,
+    as_signal,
+    noise,
+    shaped,
+    spectrum,
+)
 from stemsplit.training.synth.tables import Range, between, chance, choose
 
 STEMS = ("drums", "bass", "other", "vocals")
@@ -36,6 +43,16 @@ _BALANCE: dict[str, Range] = {  # mean and deviation in dB of the stems beside e
     "other": (-0.5, 2.8),
     "vocals": (0.8, 2.4),
 }
+
+# Deviations of equalisers, in dB.
+_TRACK_DB: Range = (1.0, 4.0)
+_VOICE_DB: Range = (0.8, 2.8)
+_MASTER_DB: Range = (0.5, 2.0)
+
+# What a bass has above `_BASS_HZ` at most, in dB beside what it has below.
+_BASS_HZ = 300.0
+_BRIGHT_DB: Range = (-20.0, -3.0)
+_BRIGHT_SUB_DB: Range = (-26.0, -10.0)
 
 
 @dataclass(frozen=True)
@@ -57,15 +74,16 @@ def make_desk(draw: np.random.Generator, bpm: float) -> Desk:
     return Desk(hall, plate, 60 / bpm, float(draw.uniform(0.2, 1.3)))
 
 
-def colour(draw: np.random.Generator, spread_db: float) -> list[tuple[float, float]]:
-    """Points of an equaliser as a microphone or a taste would set it."""
+def colour(draw: np.random.Generator, spread_db: Range) -> list[tuple[float, float]]:
+    """Points of an equaliser as a microphone or a taste would set it, shy or bold."""
     hertz = (60, 180, 500, 1400, 3500, 8000, 16_000)
-    return [(float(f), float(draw.normal(0, spread_db))) for f in hertz]
+    deviation = between(draw, spread_db)
+    return [(float(f), float(draw.normal(0, deviation))) for f in hertz]
 
 
 def mix_drums(draw: np.random.Generator, desk: Desk, track: Signal) -> Signal:
     """Overheads and room, then the compressor of the drum bus."""
-    points = [(f, g + (2.5 if 300 < f < 5000 else 0)) for f, g in colour(draw, 2.5)]
+    points = [(f, g + (2.5 if 300 < f < 5000 else 0)) for f, g in colour(draw, _TRACK_DB)]
     track = convolved(track, equaliser(points))
     small = room(draw, float(draw.uniform(0.15, 0.9)), dark=float(draw.uniform(0, 0.6)), wait=0.004)
     share = float(draw.uniform(0.05, 0.35)) * desk.wetness
@@ -88,7 +106,7 @@ def mix_bass(draw: np.random.Generator, track: Signal, family: str, drive: float
     """In the middle, even in level, sometimes through an amplifier."""
     mono = track.mean(axis=0, keepdims=True)
     bright = 0.0 if family in ("sub", "upright") else float(draw.uniform(0, 9))
-    points = [(f, g + (bright if f > 400 else 0)) for f, g in colour(draw, 2.5)]
+    points = [(f, g + (bright if f > 400 else 0)) for f, g in colour(draw, _TRACK_DB)]
     mono = convolved(mono, equaliser(points))
     mono = compressed(mono, threshold_db=-3, ratio=float(draw.uniform(2, 6)), release=0.2)
     amount = (0.15 + drive) * float(draw.uniform(0.0, 0.8))
@@ -97,10 +115,25 @@ def mix_bass(draw: np.random.Generator, track: Signal, family: str, drive: float
     # The harmonics that tell a bass on small speakers: a distorted copy without its lows.
     edge = convolved(driven(mono, 0.7), equaliser(pass_points(float(draw.uniform(300, 900)), 6000)))
     mono = mono + edge * np.float32(draw.uniform(0, 0.22 if family != "sub" else 0.06))
+    mono = _darkened(mono, between(draw, _BRIGHT_SUB_DB if family == "sub" else _BRIGHT_DB))
     wide = np.repeat(mono, 2, axis=0)
     if family == "synthbass" and chance(draw, 0.3):
         wide = chorused(draw, wide, depth_seconds=0.002, rate_hz=0.6)
     return wide
+
+
+def _darkened(bass: Signal, bright_db: float) -> Signal:
+    """A bass (1, N) with no more above `_BASS_HZ` than wanted beside what lies below."""
+    size = 4096
+    pieces = np.pad(bass[0], (0, -bass.shape[-1] % size)).reshape(-1, size)
+    power = (np.abs(spectrum(pieces)) ** 2).sum(axis=0)
+    edge = round(_BASS_HZ / SAMPLE_RATE * size)
+    low, high = float(power[:edge].sum()), float(power[edge:].sum())
+    wanted = low * 10 ** (bright_db / 10)
+    if high <= wanted:
+        return bass
+    cut = 10 * float(np.log10(wanted / high)) if wanted > 0 else -40.0
+    return convolved(bass, equaliser([(0.67 * _BASS_HZ, 0.0), (1.5 * _BASS_HZ, max(cut, -40.0))]))
 
 
 def mix_instrument(
@@ -113,7 +146,7 @@ def mix_instrument(
         cabinet = [*pass_points(80, float(draw.uniform(4500, 7500)))]
         track = convolved(track, equaliser(cabinet))
     low = {"pad": 100.0, "guitar": 90.0, "strings": 130.0, "bell": 200.0, "flute": 200.0}
-    points = [(f, g - (8 if f < low.get(role, 60.0) else 0)) for f, g in colour(draw, 2.5)]
+    points = [(f, g - (8 if f < low.get(role, 60.0) else 0)) for f, g in colour(draw, _TRACK_DB)]
     air = float(draw.uniform(0, 8))  # sampled and synthesised instruments lack that of a real one
     points = [(f, g + (air if f > 7000 else air / 4 if f > 3000 else 0)) for f, g in points]
     track = convolved(track, equaliser(points))
@@ -134,14 +167,19 @@ def mix_instrument(
 
 def mix_voice(draw: np.random.Generator, desk: Desk, track: Signal, role: str) -> Signal:
     """One vocal track: even, bright, with room and echo, backing voices at the sides."""
-    points = colour(draw, 1.6)
+    points = colour(draw, _VOICE_DB)
     air = float(draw.uniform(2, 9))
     points = [(f, g + (air if f > 6000 else air * 0.5 if f > 1300 else 0)) for f, g in points]
     track = convolved(track.mean(axis=0, keepdims=True), equaliser([(30.0, -24.0), *points]))
     track = compressed(track, threshold_db=-5, ratio=float(draw.uniform(2, 6)), attack=0.005)
     if chance(draw, 0.25):
         track = driven(track, float(draw.uniform(0.1, 0.6)))
+    if chance(draw, 0.05):  # as through a telephone
+        track = convolved(track, equaliser(pass_points(350, float(draw.uniform(2800, 4500)))))
     wide = np.repeat(track, 2, axis=0)
+    if chance(draw, 0.12):
+        rate = float(draw.uniform(0.3, 1.5))
+        wide = chorused(draw, wide, depth_seconds=float(draw.uniform(0.001, 0.003)), rate_hz=rate)
     if chance(draw, 0.4):
         wait = desk.beat * choose(draw, (0.25, 0.5, 0.75, 1.0))
         level = float(draw.uniform(0.1, 0.4))
@@ -213,7 +251,7 @@ def master(
     width = choose(draw, (1.0,) * 20 + (0.0, 0.5, 0.7))
     if width < 1:
         made = {name: _wider(stem, width) for name, stem in made.items()}
-    points = colour(draw, 1.2)
+    points = colour(draw, _MASTER_DB)
     top = float(draw.uniform(15_000, 17_000)) if chance(draw, 0.3) else 22_000.0
     points += [(top, points[-1][1]), (top * 1.12, -30.0)] if top < 20_000 else []
     points = sorted(p for p in points if p[0] <= top or p[1] == -30.0)

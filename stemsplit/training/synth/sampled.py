@@ -66,7 +66,13 @@ def lacks(kit: Sampled, drum: str) -> bool:
 
 
 def sampled_note(
-    sound: Sampled, *, pitch: int, seconds: float, velocity: float, tuning: float = 0.0
+    sound: Sampled,
+    *,
+    pitch: int,
+    seconds: float,
+    velocity: float,
+    tuning: float = 0.0,
+    body: int = 0,
 ) -> Signal:
     """A note (2, N) until it has died away, loudest at 1 for the hardest velocity.
 
@@ -76,15 +82,18 @@ def sampled_note(
         seconds: until it is let go.
         velocity: 0 to 1.
         tuning: semitones that are added to the pitch.
+        body: semitones that the sound is moved up by while its pitch stays: the key so far below is
+            played, tuned higher, as a smaller instrument of its kind would sound.
     """
+    key = min(127, max(0, pitch - body))
     synth = _synth(sound.font, sound.bank, sound.program)
     synth.sounds_off()
     synth.generate(_FADING)
-    synth.set_tuning(0, tuning)
-    synth.noteon(0, pitch, max(1, min(127, round(127 * velocity**0.8))))
+    synth.set_tuning(0, tuning + pitch - key)
+    synth.noteon(0, key, max(1, min(127, round(127 * velocity**0.8))))
     # Whole blocks: what was rendered of the last one and left out would be heard as a click.
     held = _generate(synth, -(-samples(seconds) // _BLOCK))
-    synth.noteoff(0, pitch)
+    synth.noteoff(0, key)
     made = _until_silent(synth, held, longest_release(sound.families[0]))
     return normalised(made) * np.float32(velocity**1.2)
 

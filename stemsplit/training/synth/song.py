@@ -32,6 +32,7 @@ from stemsplit.training.synth.voices import VOICES, source_of
 _PREROLL = 1.0  # seconds rendered before an excerpt, for what still rings there
 LONGEST = 600.0  # seconds
 _INSTRUMENTAL = 0.08  # share of songs in every style
+_UNISON = 0.12  # share of instruments that another one doubles
 _SOLOISTS = ("lead", "flute", "brass", "strings", "guitar", "distorted", "mallet")
 _MONO_DB = 2.0  # a mono mix and its silences below the loudness that a song is brought to
 
@@ -216,21 +217,33 @@ def _other(
         notes = play_other(stream(f"part {layer}"), frame, role, layer, is_lead=has_tune)
         notes = bent(stream(f"bends {layer}"), notes, role)
         draw, mix_draw = stream(f"sound {layer}"), stream(f"mix {layer}")
-        player = band.draw_player(draw, role, split, tuning=frame.tuning)
-        ring = player.ring_seconds
+        players = [band.draw_player(draw, role, split, tuning=frame.tuning)]
+        if chance(mix_draw, _UNISON):
+            players.append(band.draw_player(draw, role, split, tuning=frame.tuning))
+        ring = max(player.ring_seconds for player in players)
         heard = band.within(notes, begin, count / SAMPLE_RATE, ring_seconds=ring)
         if not heard:
             continue
-        track = player.play(heard, begin, count)
+        track = _together(players, heard, begin, count)
         if role in ("distorted", "guitar") and chance(mix_draw, 0.5):
             retaken = _retaken(stream(f"again {layer}"), notes)
             heard = band.within(retaken, begin, count / SAMPLE_RATE, ring_seconds=ring)
-            again = player.play(heard, begin, count)
+            again = _together(players, heard, begin, count)
             track = mixdown.panned(track, -0.85) + mixdown.panned(again, 0.85)
         mixed = mixdown.mix_instrument(mix_draw, desk, track, role, drive)
         total += levelled(mixed, float(mix_draw.normal(-20 - 1.5 * layer, 3)))
-        sounds.append(player.sound)
+        sounds += [player.sound for player in players]
     return total, sounds
+
+
+def _together(
+    players: Sequence[band.Player], notes: Sequence[Note], begin: float, count: int
+) -> Signal:
+    """What one or several instruments play in unison."""
+    first, *rest = (player.play(notes, begin, count) for player in players)
+    for track in rest:
+        first += track
+    return first
 
 
 def _roles(frame: Frame, stream: Stream, *, is_instrumental: bool) -> list[str]:

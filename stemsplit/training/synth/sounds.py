@@ -91,6 +91,11 @@ SOUNDS: dict[str, Sound] = {
                     ring=(2, 5), damp_hz=(1500, 4000), thump=(0.1, 0.4)),
     "upright bass": _s("string", "upright", bright=(0.015, 0.06), tilt=(0.6, 1.4), ring=(0.8, 2),
                        damp_hz=(400, 1500), thump=(0.3, 0.8), body=(120, 500), release=(0.1, 0.3)),
+    "muted bass": _s("string", "finger pick", bright=(0.01, 0.05), place=(0.06, 0.3),
+                     tilt=(0.4, 1.2), ring=(0.3, 1.2), damp_hz=(300, 1200), thump=(0.1, 0.6),
+                     body=(150, 700)),
+    "two saws": _s("subtractive", "synthbass", shape=(0, 0.9), voices=(2, 3.9), detune=(10, 40),
+                   cutoff=(150, 700), sweep=(0, 2), sustain=(0.7, 1), sub=(0, 0.6)),
     "steel guitar": _s("string", "guitar", bright=(0.2, 0.7), ring=(2, 5), damp_hz=(2500, 8000)),
     "nylon guitar": _s("string", "guitar", bright=(0.06, 0.25), ring=(1, 3), damp_hz=(1200, 4000),
                        tilt=(0.5, 1.0)),
@@ -138,6 +143,16 @@ SOUNDS: dict[str, Sound] = {
                     voices=(2, 4.9), sustain=(0.8, 1), release=(0.2, 0.7)),
     "stab": _s("subtractive", "pluck synth lead brass", "v", fall=(0.15, 0.5), sustain=(0.1, 0.5),
                sweep=(1, 3)),
+    "saloon piano": _s("string", "piano", "t", strings=(2, 3.9), detune=(4, 14), bright=(0.1, 0.35),
+                       place=(0.1, 0.14), ring=(2, 6), damp_hz=(1500, 4500), thump=(0.1, 0.3)),
+    "quartet": _s("bowed", "strings", "t", players=(2, 4.9), attack=(0.05, 0.2),
+                  vibrato=(10, 30), release=(0.15, 0.4)),
+    "poly": _s("subtractive", "synth pad pluck brass", "t", voices=(1, 3.9), cutoff=(400, 3000),
+               sweep=(0.5, 3), release=(0.1, 0.6)),
+    "felt bass": _s("string", "finger upright", "t", bright=(0.01, 0.05), tilt=(0.6, 1.3),
+                    ring=(0.8, 2.5), damp_hz=(400, 1500), thump=(0.2, 0.6), body=(120, 500)),
+    "round bass": _s("subtractive", "synthbass sub", "t", shape=(0, 1.9), cutoff=(120, 350),
+                     sweep=(0, 2), sub=(0.2, 0.9), voices=(1, 1)),
     "pulse bass": _s("subtractive", "synthbass sub", "t", shape=(2, 2.9), width=(0.3, 1),
                      cutoff=(200, 900), resonance=(1, 5), voices=(1, 2.9), sub=(0, 0.6)),
     "short bass": _s("string", "finger pick upright", "t", bright=(0.03, 0.2), tilt=(0.3, 1.0),
@@ -155,10 +170,16 @@ _NOT_APART = {("timgm", program) for program in (19, 27, 43, 61, 105)}
 """Programs that play some of the recordings that others of their font play."""
 
 
-def _gm(family: str, *programs: int, valid: int = -1, test: int = -1) -> dict[str, Sampled]:
+def _gm(
+    family: str,
+    *programs: int,
+    valid: int = -1,
+    test: int = -1,
+    fonts: tuple[str, ...] = ("fluid", "timgm"),
+) -> dict[str, Sampled]:
     """Rows of General MIDI programs for every font; held out is what has recordings of its own."""
     rows = {}
-    for font in ("fluid", "timgm"):
+    for font in fonts:
         for program in programs:
             split: Split = "valid" if program == valid else "test" if program == test else "train"
             split = "train" if (font, program) in _NOT_APART else split
@@ -166,6 +187,8 @@ def _gm(family: str, *programs: int, valid: int = -1, test: int = -1) -> dict[st
             rows[name] = Sampled(font, program, (family,), split)
     return rows
 
+
+_MUSESCORE = ("musescore",)  # only its programs that play none of Fluid's recordings
 
 SAMPLED: dict[str, Sampled] = {
     **_gm("finger", 33, 35),
@@ -185,6 +208,16 @@ SAMPLED: dict[str, Sampled] = {
     **_gm("mallet", 11, 12, 13, 108, valid=13, test=12),
     **_gm("bell", 8, 9, 10, 14, 98, valid=9, test=10),
     **_gm("pluck", 15, 46, 104, 105, 106, 107, valid=105, test=46),
+    **_gm("synthbass", 38, 39, fonts=_MUSESCORE),
+    **_gm("piano", 0, 1, 3, fonts=_MUSESCORE),
+    **_gm("keys", 5, fonts=_MUSESCORE),
+    **_gm("guitar", 25, test=25, fonts=_MUSESCORE),
+    **_gm("strings", 42, 44, 45, 48, 49, 50, 51, test=42, fonts=_MUSESCORE),
+    **_gm("brass", 62, 63, fonts=_MUSESCORE),
+    **_gm("flute", 71, test=71, fonts=_MUSESCORE),
+    **_gm("lead", 80, 81, 87, fonts=_MUSESCORE),
+    **_gm("pad", 88, 89, 90, 92, 95, fonts=_MUSESCORE),
+    **_gm("bell", 10, 98, test=10, fonts=_MUSESCORE),
 }
 
 # All for training: kits of one font share their cymbals and more.

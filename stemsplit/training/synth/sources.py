@@ -52,6 +52,13 @@ SOURCES: dict[str, Source] = {
         (f"{_FONTS}/FluidR3_GM.sf2",),
         ("tinysoundfont",),
     ),
+    "musescore": Source(
+        "MuseScore General, a General MIDI SoundFont by S. Christian Collins, after Fluid",
+        "MIT; parts CC0 or public domain",
+        f"Debian: musescore-general-soundfont-small; {_PLAYER}",
+        ("/usr/share/sounds/sf3/MuseScore_General_Lite.sf3",),
+        ("tinysoundfont",),
+    ),
     "red zeppelin": Source(
         "Red Zeppelin, an acoustic drum kit by Glen MacArthur",
         "GPL-2.0-or-later, as Debian packages it",

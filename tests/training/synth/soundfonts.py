@@ -54,4 +54,7 @@ def _chunks(font: Path) -> Iterator[tuple[str, bytes]]:
                     yield part.decode(), file.read(length)
                     file.seek(length % 2, 1)
             else:
-                file.seek(size - 4 * (name == b"LIST") + size % 2, 1)
+                file.seek(size - 4 * (name == b"LIST"), 1)
+                # Chunks are of even length, but for the compressed samples of some files.
+                if size % 2 and file.read(1) != b"\0":
+                    file.seek(-1, 1)

@@ -67,6 +67,21 @@ def test_a_sampled_note_can_be_tuned() -> None:
 
 
 @_needs_font
+def test_the_body_of_a_sampled_note_moves_and_its_pitch_stays() -> None:
+    cello = Sampled("timgm", 42, ("strings",))
+    made = [
+        sampled_note(cello, pitch=57, seconds=1, velocity=0.8, body=body)[0, :44_100]
+        for body in (0, 6)
+    ]
+    spectra = [np.abs(np.fft.rfft(sound)) for sound in made]
+    harmonics = [[s[220 * k - 9 : 220 * k + 10].max() for k in range(1, 9)] for s in spectra]
+    for spectrum, levels in zip(spectra, harmonics, strict=True):
+        assert np.square(levels).sum() > 0.1 * np.square(spectrum).sum()  # at 220 Hz still
+    plain, moved = (20 * np.log10(np.array(levels) / max(levels)) for levels in harmonics)
+    assert np.abs(plain - moved).max() > 3  # dB
+
+
+@_needs_font
 @pytest.mark.parametrize(("program", "family"), [(14, "bell"), (11, "mallet"), (46, "pluck")])
 def test_ringing_sounds_end_in_silence(program: int, family: str) -> None:
     made = sampled_note(Sampled("timgm", program, (family,)), pitch=72, seconds=0.2, velocity=0.9)

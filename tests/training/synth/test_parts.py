@@ -11,7 +11,7 @@ from stemsplit.training.synth.effects import compression, convolved, equaliser, 
 from stemsplit.training.synth.form import make_frame
 from stemsplit.training.synth.kits import KITS, hit
 from stemsplit.training.synth.melody import transposed, write_vocals
-from stemsplit.training.synth.mixdown import master
+from stemsplit.training.synth.mixdown import master, mix_bass
 from stemsplit.training.synth.phonemes import LANGUAGES, Syllable, make_words
 from stemsplit.training.synth.signals import (
     SAMPLE_RATE,
@@ -231,6 +231,19 @@ def test_high_bells_have_no_mirrored_partials() -> None:
     sound = make_note(draw, "fm", values, frequency=2093, seconds=1.2, velocity=1.0)
     tone, mirrored = _levels(sound, 2093, 44_100 - 16 * 2093)
     assert mirrored < 1e-6 * tone
+
+
+@pytest.mark.parametrize(("family", "highest_db"), [("synthbass", -3.0), ("sub", -10.0)])
+def test_most_of_a_bass_lies_below_300_hz(family: str, highest_db: float) -> None:
+    t = np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE
+    buzz = sum(np.sin(2 * np.pi * 55 * k * t) for k in range(1, 40))  # as loud at 2 kHz as at 55 Hz
+    track = np.stack([buzz, buzz]).astype(np.float32) * np.float32(0.05)
+    for seed in range(6):
+        made = mix_bass(np.random.default_rng(seed), track, family, drive=0.3)
+        power = np.abs(np.fft.rfft(made[0])) ** 2
+        edge = round(300 * len(made[0]) / SAMPLE_RATE)
+        high_db = 10 * np.log10(power[edge:].sum() / power[:edge].sum())
+        assert high_db < highest_db + 1.5  # what the slope of the equaliser leaves
 
 
 def test_silence_is_mastered_to_silence() -> None:
