@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from stemsplit.dsp.wiener import wiener_filter
+from stemsplit.dsp.wiener import wiener_filter, wiener_refine
 
 BINS, FRAMES = 6, 700  # more frames than one block of the filter
 
@@ -51,3 +51,45 @@ def test_silence_stays_silence() -> None:
     for iterations in (0, 1):
         stems = wiener_filter(torch.zeros(2, 2, BINS, 10), mix, iterations=iterations)
         assert stems.abs().max() == 0
+
+
+def sources(num_samples: int) -> tuple[Tensor, Tensor]:
+    """A low noise to the left and a full one to the right, (S, C, N), and their sum."""
+    generator = torch.Generator().manual_seed(3)
+    left, right = torch.randn(2, num_samples, generator=generator)
+    low = torch.fft.rfft(left)
+    low[num_samples // 8 :] = 0
+    left = torch.fft.irfft(low, n=num_samples)
+    stems = torch.stack(
+        [torch.stack([left, 0.2 * left]), torch.stack([0.3 * right, right])],
+    )
+    return stems, stems.sum(dim=0)
+
+
+def test_refined_stems_are_nearer_to_the_sources_and_sum_to_the_mix() -> None:
+    stems, mix = sources(240_000)
+    rough = 0.7 * stems + 0.3 * stems.flip(0)
+    refined = wiener_refine(rough, mix)
+    assert (refined - stems).norm() < 0.5 * (rough - stems).norm()
+    assert (refined.sum(dim=0) - mix).norm() < 1e-3 * mix.norm()
+
+
+@pytest.mark.parametrize("level", [1e-4, 1.0, 30.0])
+def test_refining_does_not_depend_on_the_level(level: float) -> None:
+    stems, mix = sources(20_000)
+    rough = 0.7 * stems + 0.3 * stems.flip(0)
+    expected = wiener_refine(rough, mix)
+    actual = wiener_refine(rough * level, mix * level) / level
+    assert (actual - expected).norm() < 1e-3 * expected.norm()
+
+
+@pytest.mark.parametrize("num_samples", [1, 2, 1000, 4097])
+def test_mono_of_any_length_is_shared_out_by_energy(num_samples: int) -> None:
+    mix = sources(5000)[1][:1, :num_samples]
+    refined = wiener_refine(torch.stack([0.2 * mix, 0.6 * mix]), mix)
+    torch.testing.assert_close(refined, torch.stack([0.1 * mix, 0.9 * mix]), rtol=0, atol=2e-3)
+
+
+def test_silent_waveforms_stay_silent() -> None:
+    refined = wiener_refine(torch.zeros(3, 2, 9000), torch.zeros(2, 9000))
+    assert refined.abs().max() == 0

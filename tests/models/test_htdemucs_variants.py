@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from stemsplit.dsp.wiener import wiener_refine
+from stemsplit.errors import ConfigError
 from stemsplit.layers import pieces
 from stemsplit.models.htdemucs.config import HTDemucsConfig
 from stemsplit.models.htdemucs.fusion import ConvolutionFusion
@@ -230,6 +232,29 @@ GRIDS = [((4, 20), 1.0), ((8, 10), 2.0), ((16, 5), 3.0)]
 def test_networks_of_one_kind_of_branch_have_no_other(name: str) -> None:
     network = tiny(name)
     assert bool(network.unet.spectra) != (network.unet.wave is not None)
+
+
+def test_a_wiener_filter_has_its_share_outside_of_training(mix: torch.Tensor) -> None:
+    plain = tiny("htdemucs_nn")
+    config = replace(plain.config, wiener_share=0.25)
+    filtered = HTDemucs(config)
+    filtered.load_state_dict(plain.state_dict())
+    with torch.inference_mode():
+        stems = plain(mix)
+        refined = torch.stack([wiener_refine(*item) for item in zip(stems, mix, strict=True)])
+        expected = 0.75 * stems + 0.25 * refined
+        torch.testing.assert_close(filtered.eval()(mix), expected)
+        torch.testing.assert_close(filtered.train()(mix), plain.train()(mix))
+    assert (refined - stems).norm() > 0.1 * stems.norm()
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [({"wiener_share": 1.5}, "from 0 to 1"), ({"wiener_share": 0.5, "channels": 3}, "one or two")],
+)
+def test_impossible_wiener_filters_are_refused(changes: dict[str, object], complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        replace(VARIANTS["htdemucs_nn"].config, **changes)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", RESEARCH)

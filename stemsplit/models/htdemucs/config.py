@@ -135,8 +135,16 @@ class HTDemucsConfig(HybridConfig):
     pad_to_segment: bool = True
     """Whether shorter input is padded to `segment_samples`, the length the weights know."""
 
+    wiener_share: float = 0.0
+    """Outside of training, how much of what comes out has gone through a Wiener filter, from 0 to
+    1; see `stemsplit.dsp.wiener.wiener_refine`."""
+
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not 0 <= self.wiener_share <= 1:
+            raise ConfigError(f"wiener_share must be from 0 to 1, got {self.wiener_share}.")
+        if self.wiener_share and self.channels > 2:
+            raise ConfigError("wiener_share needs one or two audio channels.")
         if (self.fusion is not None) != (len(self.resolutions) > 1):
             raise ConfigError(
                 "a fusion is needed for several resolutions, and has no meaning for "

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stemsplit.dsp.stft import channels_to_signal, complex_to_channels, stft
+from stemsplit.dsp.wiener import wiener_refine
 from stemsplit.layers.conv import rescale_convolutions
 from stemsplit.layers.hybrid import HybridUNet, Side
 from stemsplit.layers.norms import standardize
@@ -107,7 +108,15 @@ class HTDemucs(nn.Module):
             wave = torch.unflatten(wave, 1, (len(self.config.stems), -1))
             stems = wave if stems is None else stems + wave
         assert stems is not None
-        return stems[..., :num_samples].to(mix.dtype)
+        stems = stems[..., :num_samples]
+        if self.config.wiener_share and not self.training:
+            stems = self._filtered(stems.float(), mix.float())
+        return stems.to(mix.dtype)
+
+    def _filtered(self, stems: Tensor, mix: Tensor) -> Tensor:
+        """Stems (B, S, C, N) that a Wiener filter has had its share in."""
+        refined = [wiener_refine(*item) for item in zip(stems, mix, strict=True)]
+        return torch.lerp(stems, torch.stack(refined), self.config.wiener_share)
 
     def _pad(self, mix: Tensor) -> Tensor:
         if self.training or not self.config.pad_to_segment:
