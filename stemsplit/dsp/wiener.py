@@ -20,9 +20,9 @@ _EPS = 1e-10  # energy of the white noise that keeps covariances invertible
 _SCALE = 10.0  # the mix is brought below this magnitude, for the numbers' sake
 _BLOCK_FRAMES = 300  # the filter is fitted to so many frames at a time
 _N_FFT, _HOP = 8192, 2048  # samples; the grid on which waveforms are filtered
-_RELATIVE_NOISE = 1e-4  # likewise for waveforms, as a share of each bin's own energy
+_RELATIVE_NOISE = 1e-4  # energy of that noise for waveforms, as a share of the bin's own
 _FLOOR = 1e-15  # energy that keeps silence from being divided by; its square is no zero
-_SILENCE = 1e-8  # of full scale; nothing below is made louder to be filtered
+_SILENCE = 1e-8  # root mean square; a mix below it is not brought to 1 to be filtered
 
 
 def wiener_filter(

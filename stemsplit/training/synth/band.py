@@ -14,14 +14,7 @@ from stemsplit.training.synth.bends import warped
 from stemsplit.training.synth.kits import KITS, hit
 from stemsplit.training.synth.sampled import KEYS, lacks, longest_release, sampled_hit, sampled_note
 from stemsplit.training.synth.score import Bend, Note, Stroke
-from stemsplit.training.synth.signals import (
-    SAMPLE_RATE,
-    Signal,
-    decay,
-    faded,
-    samples,
-    tilted,
-)
+from stemsplit.training.synth.signals import SAMPLE_RATE, Signal, decay, faded, samples, tilted
 from stemsplit.training.synth.sounds import DEFAULTS, SAMPLED, SAMPLED_KITS, SOUNDS
 from stemsplit.training.synth.sources import find
 from stemsplit.training.synth.tables import Split, between, chance, choose, rows_of

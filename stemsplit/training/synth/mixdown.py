@@ -24,14 +24,7 @@ from stemsplit.training.synth.effects import (
     pass_points,
     room,
 )
-from stemsplit.training.synth.signals import (
-    SAMPLE_RATE,
-    Signal,
-    as_signal,
-    noise,
-    shaped,
-    spectrum,
-)
+from stemsplit.training.synth.signals import SAMPLE_RATE, Signal, as_signal, noise, shaped, spectrum
 from stemsplit.training.synth.tables import Range, between, chance, choose
 
 STEMS = ("drums", "bass", "other", "vocals")
@@ -132,8 +125,8 @@ def _darkened(bass: Signal, bright_db: float) -> Signal:
     wanted = low * 10 ** (bright_db / 10)
     if high <= wanted:
         return bass
-    cut = 10 * float(np.log10(wanted / high)) if wanted > 0 else -40.0
-    return convolved(bass, equaliser([(0.67 * _BASS_HZ, 0.0), (1.5 * _BASS_HZ, max(cut, -40.0))]))
+    cut_db = 10 * float(np.log10(max(wanted / high, 1e-4)))
+    return convolved(bass, equaliser([(0.67 * _BASS_HZ, 0.0), (1.5 * _BASS_HZ, cut_db)]))
 
 
 def mix_instrument(
@@ -151,8 +144,7 @@ def mix_instrument(
     points = [(f, g + (air if f > 7000 else air / 4 if f > 3000 else 0)) for f, g in points]
     track = convolved(track, equaliser(points))
     if role in ("pad", "keys", "guitar", "synth", "organ") and chance(draw, 0.35):
-        rate = float(draw.uniform(0.3, 1.5))
-        track = chorused(draw, track, depth_seconds=float(draw.uniform(0.001, 0.004)), rate_hz=rate)
+        track = _with_chorus(draw, track, (0.001, 0.004))
     if chance(draw, 0.3):
         track = compressed(track, threshold_db=0, ratio=3)
     if role in ("pluck", "bell", "lead", "keys", "synth", "guitar") and chance(draw, 0.35):
@@ -178,8 +170,7 @@ def mix_voice(draw: np.random.Generator, desk: Desk, track: Signal, role: str) -
         track = convolved(track, equaliser(pass_points(350, float(draw.uniform(2800, 4500)))))
     wide = np.repeat(track, 2, axis=0)
     if chance(draw, 0.12):
-        rate = float(draw.uniform(0.3, 1.5))
-        wide = chorused(draw, wide, depth_seconds=float(draw.uniform(0.001, 0.003)), rate_hz=rate)
+        wide = _with_chorus(draw, wide, (0.001, 0.003))
     if chance(draw, 0.4):
         wait = desk.beat * choose(draw, (0.25, 0.5, 0.75, 1.0))
         level = float(draw.uniform(0.1, 0.4))
@@ -194,6 +185,11 @@ def panned(track: Signal, side: float) -> Signal:
     angle = (side + 1) * np.pi / 4
     gains = np.float32(2**0.5) * np.array([[np.cos(angle)], [np.sin(angle)]], dtype=np.float32)
     return as_signal(track * gains)
+
+
+def _with_chorus(draw: np.random.Generator, track: Signal, depth_seconds: Range) -> Signal:
+    rate_hz = float(draw.uniform(0.3, 1.5))
+    return chorused(draw, track, depth_seconds=between(draw, depth_seconds), rate_hz=rate_hz)
 
 
 def _with_room(draw: np.random.Generator, desk: Desk, track: Signal, share: Range) -> Signal:
